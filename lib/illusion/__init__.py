@@ -1,0 +1,1 @@
+"""The library behind *The Leaderboard Illusion, Re-run*."""
