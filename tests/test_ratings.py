@@ -271,7 +271,7 @@ def test_hessian_is_too_wide_where_votes_are_tied():
 
 
 def test_bootstrap_covers_what_it_says():
-    of_all, _ = coverage("bootstrap", 150, seed=17, n_replicates=400)
+    of_all, _ = coverage("bootstrap", 60, seed=17, n_replicates=300)
     assert 0.93 <= of_all <= 0.965
 
 

@@ -1,13 +1,12 @@
 """Battle logs and tables of counts -> :class:`PairCounts`.
 
-All checks of what comes in are here and only here: a row is counted as what
-it says, or refused with a sentence that names it.
+What comes in is read and checked by :mod:`illusion.intake`; what the counts
+can and cannot determine is said here.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,23 +15,11 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from illusion import intake
+from illusion.intake import InvalidBattlesError, listed
+
 if TYPE_CHECKING:
     import pandas as pd
-
-LOG_COLUMNS = ("model_a", "model_b", "winner")
-COUNT_COLUMNS = ("wins_a", "wins_b", "ties")
-
-# Labels of public logs without case, spaces, underscores, hyphens and
-# parentheses: "tie (bothbad)", "both_bad" and "Both Bad" are one label.
-_OUTCOMES = {"modela": 0, "modelb": 1, "tie": 2, "tiebothbad": 2, "bothbad": 2}
-
-
-# Up to so many combinations (32 MB of counts) are counted in an array of all.
-_DENSE = 1 << 22
-
-
-class InvalidBattlesError(ValueError):
-    """Battles that cannot be counted; the message names the row or the model."""
 
 
 class NoRankingError(ValueError):
@@ -99,8 +86,8 @@ class PairCounts:
         """
         frame = nw.from_native(log, pass_through=True)
         if isinstance(frame, nw.DataFrame | nw.LazyFrame):
-            return cls._from_blocks(_log_blocks([frame]))
-        return cls._from_blocks(_log_blocks(nw.from_native(part) for part in log))
+            return cls._from_blocks(intake.log_blocks([frame]))
+        return cls._from_blocks(intake.log_blocks(nw.from_native(part) for part in log))
 
     @classmethod
     def from_table(cls, table: Any, *, repeated: str = "refuse") -> PairCounts:
@@ -131,12 +118,14 @@ class PairCounts:
             raise ValueError(
                 f"repeated={repeated!r} is not known: use 'refuse' or 'sum'."
             )
-        frame = _eager(nw.from_native(table))
-        _require_columns(frame, (*LOG_COLUMNS[:2], *COUNT_COLUMNS), "a table of counts")
-        counts = {name: frame[name].to_numpy() for name in COUNT_COLUMNS}
+        frame = intake.eager(nw.from_native(table))
+        intake.require_columns(
+            frame, (*intake.LOG_COLUMNS[:2], *intake.COUNT_COLUMNS), "a table of counts"
+        )
+        counts = {name: frame[name].to_numpy() for name in intake.COUNT_COLUMNS}
         if "ties_bothbad" in frame.columns:
             counts["ties_bothbad"] = frame["ties_bothbad"].to_numpy()
-        names = (frame[name].to_list() for name in LOG_COLUMNS[:2])
+        names = (frame[name].to_list() for name in intake.LOG_COLUMNS[:2])
         return cls._from_rows(*names, counts, repeated)
 
     @classmethod
@@ -181,12 +170,7 @@ class PairCounts:
     ) -> PairCounts:
         seen: dict[frozenset[str], int] = {}
         for row, (name_a, name_b) in enumerate(zip(names_a, names_b, strict=True)):
-            fault = (
-                _name_fault(name_a, "model_a")
-                or _name_fault(name_b, "model_b")
-                or _self_fault(name_a, name_b)
-            )
-            if fault:
+            if fault := intake.pair_fault(name_a, name_b):
                 raise InvalidBattlesError(f"Row {row} {fault}")
             first = seen.setdefault(frozenset((name_a, name_b)), row)
             if first != row and repeated == "refuse":
@@ -196,7 +180,7 @@ class PairCounts:
                     "repeated='sum'; if one repeats the other, drop it."
                 )
         for name, column in counts.items():
-            counts[name] = _whole_numbers(column, name)
+            counts[name] = intake.whole_numbers(column, name)
         by_outcome = [
             counts["wins_a"],
             counts["wins_b"],
@@ -222,12 +206,12 @@ class PairCounts:
                 place.setdefault(name, len(place))
             code = np.array([place[name] for name in names], dtype=np.int64)
             block = np.stack([code[a], code[b], outcome, battles])
-            cells = _add_up(np.hstack([cells, block]), len(place))
+            cells = intake.add_up(np.hstack([cells, block]), len(place))
         models = sorted(place)
         if models != list(place):  # a later block brought names of its own
             rank = np.empty(len(models), dtype=np.int64)
             rank[[place[name] for name in models]] = np.arange(len(models))
-            cells = _add_up(np.stack([*rank[cells[:2]], *cells[2:]]), len(models))
+            cells = intake.add_up(np.stack([*rank[cells[:2]], *cells[2:]]), len(models))
         a, b, outcome, battles = cells
         pair = a * len(models) + b
         first = np.flatnonzero(np.diff(pair, prepend=-1))
@@ -377,204 +361,3 @@ def _components(
     for name, k in zip(counts.models, label, strict=True):
         parts[k].append(name)
     return sorted(map(tuple, parts), key=lambda part: (-len(part), part))
-
-
-def listed(names: Collection[str], most: int = 6) -> str:
-    """Write names as text, cut after `most`."""
-    shown = ", ".join(repr(name) for name in list(names)[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _eager(frame: nw.DataFrame | nw.LazyFrame) -> nw.DataFrame:
-    return frame.collect() if isinstance(frame, nw.LazyFrame) else frame
-
-
-def _require_columns(frame: nw.DataFrame, wanted: Iterable[str], what: str) -> None:
-    columns = frame.columns
-    missing = [name for name in wanted if name not in columns]
-    if missing:
-        other = ""
-        if missing == ["winner"] and "wins_a" in columns:
-            other = " This looks like a table of counts: use PairCounts.from_table."
-        elif "winner" in columns and "wins_a" in missing:
-            other = " This looks like a log of battles: use PairCounts.from_log."
-        raise InvalidBattlesError(
-            f"The columns are {listed(columns, 12)}; {what} also needs "
-            f"{listed(missing)}. Rename or add them.{other}"
-        )
-
-
-def _name_fault(name: Any, column: str) -> str | None:
-    if name is None or name != name:  # NaN is not equal to itself
-        return f"has no name in {column}: give the model's name, or drop the row."
-    if not isinstance(name, str):
-        return f"has {name!r} in {column}, which is not text: give the model's name."
-    if name != name.strip() or not name:
-        return (
-            f"has the name {name!r} in {column}, empty or with spaces around it: "
-            "strip it, or it would count as another model."
-        )
-    return None
-
-
-def _self_fault(name_a: str, name_b: str) -> str | None:
-    if name_a == name_b:
-        return f"sets {name_a!r} against itself: drop the row, it compares nothing."
-    return None
-
-
-def _outcome(label: Any) -> int | None:
-    if not isinstance(label, str):
-        return None
-    return _OUTCOMES.get(re.sub(r"[\s_()-]", "", label).casefold())
-
-
-def _label_fault(label: Any) -> str | None:
-    if _outcome(label) is not None:
-        return None
-    known = "expected model_a, model_b, tie or tie (bothbad)"
-    if label is None or label != label:
-        return f"has no winner: {known}. Drop the row if nobody voted."
-    return f"has the winner {label!r}: {known}. Rename the label, or drop the row."
-
-
-def _whole_numbers(column: np.ndarray, name: str) -> np.ndarray:
-    """Return a column of counts as integers, or refuse it by row."""
-    if column.dtype.kind not in "iuf" and len(column):
-        raise InvalidBattlesError(
-            f"The column {name} holds {column.dtype}, not counts: convert it to "
-            "whole numbers."
-        )
-    whole = np.isfinite(column) & (column >= 0) & (column == np.floor(column))
-    if not whole.all():
-        row = int(np.argmin(whole))
-        raise InvalidBattlesError(
-            f"Row {row} has {column[row]} in {name}: a count of battles is a whole "
-            "number from 0 up. Correct it, or drop the row."
-        )
-    return column.astype(np.int64)
-
-
-def _codes(column: nw.Series) -> tuple[np.ndarray, list[Any]]:
-    """Codes of a column (-1 where missing) and the values they stand for."""
-    native, backend = column.to_native(), column.implementation
-    if backend.is_pandas_like():
-        if hasattr(native, "cat"):
-            return native.cat.codes.to_numpy(), native.cat.categories.tolist()
-        codes, values = native.factorize()
-        return codes, list(values)
-    if backend.is_polars():
-        if column.dtype not in (nw.Categorical, nw.Enum):
-            native = column.cast(nw.Categorical).to_native()
-        values = native.drop_nulls().unique()
-        # Polars numbers categories across all columns: renumber from 0.
-        physical = values.to_physical().to_numpy()
-        renumber = np.full(int(physical.max(initial=0)) + 1, -1)
-        renumber[physical] = np.arange(len(physical))
-        missing = native.is_null().to_numpy()
-        present = native.to_physical().fill_null(0).to_numpy()
-        return np.where(missing, -1, renumber[present]), values.to_list()
-    if column.dtype == nw.Categorical:
-        native = native.unify_dictionaries()
-    else:
-        native = native.dictionary_encode()
-    encoded = native.combine_chunks()
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return codes, encoded.dictionary.to_pylist()
-
-
-def _log_blocks(frames: Iterable[nw.DataFrame | nw.LazyFrame]) -> Iterator[tuple]:
-    offset = 0
-    for lazy in frames:
-        frame = _eager(lazy)
-        _require_columns(frame, LOG_COLUMNS, "a battle log")
-        if len(frame):
-            yield _count_log(frame, offset)
-        offset += len(frame)
-
-
-def _count_log(frame: nw.DataFrame, offset: int) -> tuple:
-    """Count one table; `offset` is the number of rows in the tables before it."""
-    coded = [_codes(frame[name]) for name in LOG_COLUMNS]
-    names_a, names_b, labels = (values for _, values in coded)
-    sizes = [len(values) + 1 for _, values in coded]
-    cell, battles = _count_cells([codes for codes, _ in coded], sizes)
-    cell_a, cell_b, cell_winner = np.unravel_index(cell, sizes)
-
-    outcome = np.array([-1, *(-1 if (o := _outcome(v)) is None else o for v in labels)])
-    no_a = np.array([True, *(bool(_name_fault(v, "")) for v in names_a)])
-    no_b = np.array([True, *(bool(_name_fault(v, "")) for v in names_b)])
-    place_of = {name: k for k, name in enumerate(names_a) if not no_a[k + 1]}
-    twin = np.array([-1, *(place_of.get(v, -2) + 1 for v in names_b)])
-
-    def faulty(a: np.ndarray, b: np.ndarray, winner: np.ndarray) -> np.ndarray:
-        return no_a[a] | no_b[b] | (outcome[winner] < 0) | (twin[b] == a)
-
-    if faulty(cell_a, cell_b, cell_winner).any():
-        rows = (codes.astype(np.int64) + 1 for codes, _ in coded)
-        row = int(np.argmax(faulty(*rows)))
-        name_a, name_b, label = (
-            values[codes[row]] if codes[row] >= 0 else None for codes, values in coded
-        )
-        fault = (
-            _name_fault(name_a, "model_a")
-            or _name_fault(name_b, "model_b")
-            or _label_fault(label)
-            or _self_fault(name_a, name_b)
-        )
-        raise InvalidBattlesError(f"Row {offset + row} {fault}")
-    # A category that no row uses is no model.
-    used_a, used_b = (np.flatnonzero(np.bincount(c)) for c in (cell_a, cell_b))
-    names = [names_a[k - 1] for k in used_a] + [names_b[k - 1] for k in used_b]
-    place_a, place_b = np.zeros(sizes[0], int), np.zeros(sizes[1], int)
-    place_a[used_a] = np.arange(len(used_a))
-    place_b[used_b] = np.arange(len(used_a), len(names))
-    return names, place_a[cell_a], place_b[cell_b], outcome[cell_winner], battles
-
-
-def _count_cells(
-    columns: list[np.ndarray], sizes: list[int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Count rows per combination of codes; code -1, a missing value, becomes 0.
-
-    Returns the combinations that occur, as flat indices into an array of shape
-    `sizes`, and their counts. Long columns are taken a stretch at a time, which
-    stays in the processor's cache and needs no second copy of the log.
-    """
-    size, rows = int(np.prod(sizes)), len(columns[0])
-    stretch = rows if size > _DENSE else 1 << 19
-    total = np.zeros(size if size <= _DENSE else 0, dtype=np.int64)
-    for start in range(0, rows, stretch):
-        key = np.zeros(min(stretch, rows - start), dtype=np.int64)
-        for codes, factor in zip(columns, sizes, strict=True):
-            key *= factor
-            key += codes[start : start + stretch]
-            key += 1
-        if size > _DENSE:
-            return _tally(key, size)
-        total += np.bincount(key, minlength=size)
-    cell = np.flatnonzero(total)
-    return cell, total[cell]
-
-
-def _tally(
-    key: np.ndarray, size: int, weights: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Count (or sum `weights` of) each key below `size`; return those that occur."""
-    if size <= _DENSE:
-        total = np.bincount(key, weights, size)
-        found = np.flatnonzero(total)
-        return found, total[found].astype(np.int64)
-    found, inverse = np.unique(key, return_inverse=True)
-    return found, np.bincount(inverse, weights).astype(np.int64)
-
-
-def _add_up(cells: np.ndarray, n: int) -> np.ndarray:
-    """Sum cells (a, b, outcome, battles) with the pair in one order, ``a < b``."""
-    a, b, outcome, battles = cells
-    swapped = a > b
-    outcome = np.where(swapped & (outcome < 2), 1 - outcome, outcome)
-    low, high = np.where(swapped, b, a), np.where(swapped, a, b)
-    found, total = _tally((low * n + high) * 3 + outcome, n * n * 3, battles)
-    pair, outcome = np.divmod(found, 3)
-    return np.stack([*np.divmod(pair, n), outcome, total])

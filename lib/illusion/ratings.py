@@ -137,6 +137,13 @@ class Difference:
     upper: float
     level: float
 
+    def __str__(self) -> str:
+        """Say the difference in a line."""
+        return (
+            f"{self.estimate:.1f} points, standard error {self.standard_error:.1f}, "
+            f"{self.level:.0%} interval {self.lower:.1f} to {self.upper:.1f}"
+        )
+
 
 def win_probability(difference: float | np.ndarray) -> float | np.ndarray:
     """Probability that a model beats one that is `difference` points below it.

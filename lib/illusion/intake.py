@@ -1,0 +1,248 @@
+"""What comes in: columns, names, labels and counts, read and checked.
+
+A row is counted as what it says, or refused with a sentence that names it.
+Checks of battles are here and only here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+LOG_COLUMNS = ("model_a", "model_b", "winner")
+COUNT_COLUMNS = ("wins_a", "wins_b", "ties")
+
+# Labels of public logs without case, spaces, underscores, hyphens and
+# parentheses: "tie (bothbad)", "both_bad" and "Both Bad" are one label.
+_OUTCOMES = {"modela": 0, "modelb": 1, "tie": 2, "tiebothbad": 2, "bothbad": 2}
+
+
+# Up to so many combinations (32 MB of counts) are counted in an array of all.
+_DENSE = 1 << 22
+
+
+class InvalidBattlesError(ValueError):
+    """Battles that cannot be counted; the message names the row or the model."""
+
+
+def listed(names: Collection[str], most: int = 6) -> str:
+    """Write names as text, cut after `most`."""
+    shown = ", ".join(repr(name) for name in list(names)[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def eager(frame: nw.DataFrame | nw.LazyFrame) -> nw.DataFrame:
+    """Compute a lazy table; leave another as it is."""
+    return frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+
+
+def require_columns(frame: nw.DataFrame, wanted: Iterable[str], what: str) -> None:
+    """Refuse a table that lacks a column, with a hint at what it may be instead."""
+    columns = frame.columns
+    missing = [name for name in wanted if name not in columns]
+    if missing:
+        other = ""
+        if missing == ["winner"] and "wins_a" in columns:
+            other = " This looks like a table of counts: use PairCounts.from_table."
+        elif "winner" in columns and "wins_a" in missing:
+            other = " This looks like a log of battles: use PairCounts.from_log."
+        raise InvalidBattlesError(
+            f"The columns are {listed(columns, 12)}; {what} also needs "
+            f"{listed(missing)}. Rename or add them.{other}"
+        )
+
+
+def _name_fault(name: Any, column: str) -> str | None:
+    if name is None or name != name:  # NaN is not equal to itself
+        return f"has no name in {column}: give the model's name, or drop the row."
+    if not isinstance(name, str):
+        return f"has {name!r} in {column}, which is not text: give the model's name."
+    if name != name.strip() or not name:
+        return (
+            f"has the name {name!r} in {column}, empty or with spaces around it: "
+            "strip it, or it would count as another model."
+        )
+    return None
+
+
+def pair_fault(name_a: Any, name_b: Any) -> str | None:
+    """Say what is wrong with the two names of a row, if anything is."""
+    fault = _name_fault(name_a, "model_a") or _name_fault(name_b, "model_b")
+    if not fault and name_a == name_b:
+        fault = f"sets {name_a!r} against itself: drop the row, it compares nothing."
+    return fault
+
+
+def _outcome(label: Any) -> int | None:
+    if not isinstance(label, str):
+        return None
+    return _OUTCOMES.get(re.sub(r"[\s_()-]", "", label).casefold())
+
+
+def _label_fault(label: Any) -> str | None:
+    if _outcome(label) is not None:
+        return None
+    known = "expected model_a, model_b, tie or tie (bothbad)"
+    if label is None or label != label:
+        return f"has no winner: {known}. Drop the row if nobody voted."
+    return f"has the winner {label!r}: {known}. Rename the label, or drop the row."
+
+
+def whole_numbers(column: np.ndarray, name: str) -> np.ndarray:
+    """Return a column of counts as integers, or refuse it by row."""
+    if column.dtype.kind not in "iuf" and len(column):
+        raise InvalidBattlesError(
+            f"The column {name} holds {column.dtype}, not counts: convert it to "
+            "whole numbers."
+        )
+    whole = np.isfinite(column) & (column >= 0) & (column == np.floor(column))
+    if not whole.all():
+        row = int(np.argmin(whole))
+        raise InvalidBattlesError(
+            f"Row {row} has {column[row]} in {name}: a count of battles is a whole "
+            "number from 0 up. Correct it, or drop the row."
+        )
+    return column.astype(np.int64)
+
+
+def _codes(column: nw.Series) -> tuple[np.ndarray, list[Any]]:
+    """Codes of a column (-1 where missing) and the values they stand for."""
+    native, backend = column.to_native(), column.implementation
+    if backend.is_pandas_like():
+        if hasattr(native, "cat"):
+            return native.cat.codes.to_numpy(), native.cat.categories.tolist()
+        codes, values = native.factorize()
+        return codes, list(values)
+    if backend.is_polars():
+        if column.dtype not in (nw.Categorical, nw.Enum):
+            native = column.cast(nw.Categorical).to_native()
+        values = native.drop_nulls().unique()
+        # Polars numbers categories across all columns: renumber from 0.
+        physical = values.to_physical().to_numpy()
+        renumber = np.full(int(physical.max(initial=0)) + 1, -1)
+        renumber[physical] = np.arange(len(physical))
+        missing = native.is_null().to_numpy()
+        present = native.to_physical().fill_null(0).to_numpy()
+        return np.where(missing, -1, renumber[present]), values.to_list()
+    if column.dtype == nw.Categorical:
+        native = native.unify_dictionaries()
+    else:
+        native = native.dictionary_encode()
+    encoded = native.combine_chunks()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return codes, encoded.dictionary.to_pylist()
+
+
+def log_blocks(frames: Iterable[nw.DataFrame | nw.LazyFrame]) -> Iterator[tuple]:
+    """Count the tables of a log one by one.
+
+    Parameters
+    ----------
+    frames : iterable of narwhals tables
+        Each with the columns of a log; rows are numbered through all of them.
+
+    Yields
+    ------
+    (names, a, b, outcome, battles)
+        For each table, its names, and per combination that occurs the places
+        of its two models in them, the outcome (0: a wins, 1: b wins, 2: tie)
+        and the number of battles.
+
+    Raises
+    ------
+    InvalidBattlesError
+        The first row that cannot be counted.
+    """
+    offset = 0
+    for lazy in frames:
+        frame = eager(lazy)
+        require_columns(frame, LOG_COLUMNS, "a battle log")
+        if len(frame):
+            yield _count_log(frame, offset)
+        offset += len(frame)
+
+
+def _count_log(frame: nw.DataFrame, offset: int) -> tuple:
+    """Count one table; `offset` is the number of rows in the tables before it."""
+    coded = [_codes(frame[name]) for name in LOG_COLUMNS]
+    names_a, names_b, labels = (values for _, values in coded)
+    sizes = [len(values) + 1 for _, values in coded]
+    cell, battles = _count_cells([codes for codes, _ in coded], sizes)
+    cell_a, cell_b, cell_winner = np.unravel_index(cell, sizes)
+
+    outcome = np.array([-1, *(-1 if (o := _outcome(v)) is None else o for v in labels)])
+    no_a = np.array([True, *(bool(_name_fault(v, "")) for v in names_a)])
+    no_b = np.array([True, *(bool(_name_fault(v, "")) for v in names_b)])
+    place_of = {name: k for k, name in enumerate(names_a) if not no_a[k + 1]}
+    twin = np.array([-1, *(place_of.get(v, -2) + 1 for v in names_b)])
+
+    def faulty(a: np.ndarray, b: np.ndarray, winner: np.ndarray) -> np.ndarray:
+        return no_a[a] | no_b[b] | (outcome[winner] < 0) | (twin[b] == a)
+
+    if faulty(cell_a, cell_b, cell_winner).any():
+        rows = (codes.astype(np.int64) + 1 for codes, _ in coded)
+        row = int(np.argmax(faulty(*rows)))
+        name_a, name_b, label = (
+            values[codes[row]] if codes[row] >= 0 else None for codes, values in coded
+        )
+        fault = pair_fault(name_a, name_b) or _label_fault(label)
+        raise InvalidBattlesError(f"Row {offset + row} {fault}")
+    # A category that no row uses is no model.
+    used_a, used_b = (np.flatnonzero(np.bincount(c)) for c in (cell_a, cell_b))
+    names = [names_a[k - 1] for k in used_a] + [names_b[k - 1] for k in used_b]
+    place_a, place_b = np.zeros(sizes[0], int), np.zeros(sizes[1], int)
+    place_a[used_a] = np.arange(len(used_a))
+    place_b[used_b] = np.arange(len(used_a), len(names))
+    return names, place_a[cell_a], place_b[cell_b], outcome[cell_winner], battles
+
+
+def _count_cells(
+    columns: list[np.ndarray], sizes: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count rows per combination of codes; code -1, a missing value, becomes 0.
+
+    Returns the combinations that occur, as flat indices into an array of shape
+    `sizes`, and their counts. Long columns are taken a stretch at a time, which
+    stays in the processor's cache and needs no second copy of the log.
+    """
+    size, rows = int(np.prod(sizes)), len(columns[0])
+    stretch = rows if size > _DENSE else 1 << 19
+    total = np.zeros(size if size <= _DENSE else 0, dtype=np.int64)
+    for start in range(0, rows, stretch):
+        key = np.zeros(min(stretch, rows - start), dtype=np.int64)
+        for codes, factor in zip(columns, sizes, strict=True):
+            key *= factor
+            key += codes[start : start + stretch]
+            key += 1
+        if size > _DENSE:
+            return _tally(key, size)
+        total += np.bincount(key, minlength=size)
+    cell = np.flatnonzero(total)
+    return cell, total[cell]
+
+
+def _tally(
+    key: np.ndarray, size: int, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count (or sum `weights` of) each key below `size`; return those that occur."""
+    if size <= _DENSE:
+        total = np.bincount(key, weights, size)
+        found = np.flatnonzero(total)
+        return found, total[found].astype(np.int64)
+    found, inverse = np.unique(key, return_inverse=True)
+    return found, np.bincount(inverse, weights).astype(np.int64)
+
+
+def add_up(cells: np.ndarray, n: int) -> np.ndarray:
+    """Sum cells (a, b, outcome, battles) with the pair in one order, ``a < b``."""
+    a, b, outcome, battles = cells
+    swapped = a > b
+    outcome = np.where(swapped & (outcome < 2), 1 - outcome, outcome)
+    low, high = np.where(swapped, b, a), np.where(swapped, a, b)
+    found, total = _tally((low * n + high) * 3 + outcome, n * n * 3, battles)
+    pair, outcome = np.divmod(found, 3)
+    return np.stack([*np.divmod(pair, n), outcome, total])
