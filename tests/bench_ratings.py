@@ -147,8 +147,8 @@ def job_choix(path: str) -> dict:
     before = peak()
 
     def run() -> np.ndarray:
-        names, codes = np.unique(log[["model_a", "model_b"]], return_inverse=True)
-        a, b = codes.reshape(-1, 2).T
+        codes, names = pd.factorize(pd.concat([log["model_a"], log["model_b"]]), True)
+        a, b = codes.reshape(2, -1)
         share = log["winner"].map({"model_a": 1.0, "model_b": 0.0}).fillna(0.5)
         wins = np.zeros((len(names), len(names)))
         np.add.at(wins, (a, b), share.to_numpy())
@@ -188,7 +188,7 @@ def job_stream(path: str) -> dict:
     """20M battles from parquet, a batch at a time; nothing else in the process."""
     start = time.perf_counter()
     file = pq.ParquetFile(path, read_dictionary=["model_a", "model_b", "winner"])
-    batches = file.iter_batches(batch_size=500_000)
+    batches = file.iter_batches(batch_size=200_000)
     counts = PairCounts.from_log(pa.Table.from_batches([each]) for each in batches)
     ratings.fit(counts)
     return {

@@ -1,0 +1,166 @@
+// Makes a chart live, on demand: the static drawing is replaced by the same
+// chart drawn by Vega, with tooltips and controls. Whatever fails, the static
+// drawing stays.
+(() => {
+  "use strict";
+  const bundle = new URL("live/vega.js", document.currentScript.src);
+  const phone = matchMedia("(max-width: 575.98px)");
+  let loading;
+
+  const load = () =>
+    (loading ??= new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.type = "module";
+      script.src = bundle;
+      script.onload = () => resolve(window.vegaEmbed);
+      script.onerror = () => {
+        loading = undefined; // the next try may find a network
+        reject(new Error("The live charts could not be loaded."));
+      };
+      document.head.append(script);
+    }));
+
+  const sizeOf = () => (phone.matches ? "narrow" : "wide");
+
+  function specOf(chart, size) {
+    const data = JSON.parse(chart.querySelector(".chart-data").textContent);
+    return { ...data[size], ...data.shared };
+  }
+
+  async function draw(chart, embed) {
+    const size = sizeOf();
+    const picture = chart.querySelector(".chart-picture");
+    const spec = specOf(chart, size);
+    const live = document.createElement("div");
+    live.className = "chart-live";
+    live.hidden = true;
+    const controls = chart.querySelector(".chart-controls") ?? makeControls(chart);
+    controls.replaceChildren();
+    picture.append(live);
+    try {
+      const result = await embed(live, spec, {
+        mode: "vega-lite",
+        renderer: "svg",
+        actions: false,
+        defaultStyle: false,
+        logLevel: 1, // errors; not what Vega thinks of a chart's style
+        bind: controls,
+        // The page asks nothing of anyone: charts carry their data.
+        loader: { load: () => Promise.reject(new Error("no outside data")) },
+        tooltip: { theme: "custom" },
+      });
+      // The description on .chart-picture is the one name of the chart.
+      for (const svg of live.querySelectorAll("svg")) {
+        svg.setAttribute("aria-hidden", "true");
+        svg.setAttribute("focusable", "false");
+      }
+      for (const part of live.querySelectorAll("[role], [aria-label]")) {
+        for (const name of ["role", "aria-label", "aria-roledescription"]) {
+          part.removeAttribute(name);
+        }
+      }
+      live.removeAttribute("role");
+      live.removeAttribute("aria-label");
+      live.removeAttribute("aria-roledescription");
+      controls.hidden = !controls.childElementCount;
+      chart.view?.finalize();
+      chart.view = result.view;
+      for (const old of picture.querySelectorAll(".chart-live")) {
+        if (old !== live) old.remove();
+      }
+      live.hidden = false;
+      chart.dataset.size = size;
+      chart.dataset.live = "yes";
+    } catch (error) {
+      live.remove();
+      throw error;
+    }
+  }
+
+  function makeControls(chart) {
+    const controls = document.createElement("div");
+    controls.className = "chart-controls";
+    controls.hidden = true;
+    chart.querySelector(".chart-frame").after(controls);
+    return controls;
+  }
+
+  async function enliven(chart) {
+    if (chart.dataset.live && chart.dataset.live !== "failed") return;
+    chart.dataset.live = "loading";
+    try {
+      await draw(chart, await load());
+      chart.querySelector(".chart-start")?.remove();
+    } catch (error) {
+      chart.dataset.live = "failed";
+      const button = chart.querySelector(".chart-start");
+      if (button) button.textContent = "The control could not be loaded. Try again";
+    }
+  }
+
+  const bound = (params = []) => params.some((param) => param.bind);
+
+  function prepare(chart) {
+    const picture = chart.querySelector(".chart-picture");
+    const on = (target, type) =>
+      target.addEventListener(type, () => enliven(chart), { passive: true });
+    on(picture, "pointerenter");
+    on(picture, "touchstart");
+    if (bound(specOf(chart, "wide").params)) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "chart-start";
+      button.textContent = "Try the control";
+      button.addEventListener("click", async () => {
+        const had = document.activeElement === button;
+        await enliven(chart);
+        if (had) chart.querySelector(".chart-controls :is(input, select)")?.focus();
+      });
+      chart.querySelector(".chart-frame").after(button);
+    } else if (!chart.querySelector(".chart-frame[tabindex]")) {
+      picture.tabIndex = 0;
+      on(picture, "focus");
+    } else {
+      on(chart.querySelector(".chart-frame"), "focus");
+    }
+  }
+
+  // A box that scrolls sideways must be reachable by keyboard; one that does
+  // not must not be a stop on the way.
+  function markScrolling() {
+    const boxes = ".table-box, .formula-box, .highlight pre";
+    for (const box of document.querySelectorAll(boxes)) {
+      const scrolls = box.scrollWidth > box.clientWidth + 1;
+      if (scrolls && !box.hasAttribute("tabindex")) {
+        box.tabIndex = 0;
+        box.setAttribute("role", "group");
+        box.setAttribute("aria-label", "Scrolls sideways");
+        box.dataset.scrolls = "";
+      } else if (!scrolls && "scrolls" in box.dataset) {
+        for (const name of ["tabindex", "role", "aria-label", "data-scrolls"]) {
+          box.removeAttribute(name);
+        }
+      }
+    }
+  }
+
+  function start() {
+    const charts = [...document.querySelectorAll(".chart")];
+    charts.forEach(prepare);
+    markScrolling();
+    addEventListener("resize", markScrolling);
+    document.addEventListener("toggle", markScrolling, true);
+    phone.addEventListener("change", async () => {
+      for (const chart of charts) {
+        if (chart.dataset.live === "yes") await draw(chart, await load());
+      }
+    });
+  }
+
+  if (document.readyState === "loading") {
+    document.addEventListener("DOMContentLoaded", start);
+  } else {
+    start();
+  }
+  window.bookCharts = { enliven };
+})();

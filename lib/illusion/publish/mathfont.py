@@ -1,0 +1,70 @@
+"""The font of the formulas, cut down to what the book uses.
+
+A formula needs a font that can stretch a bracket, and few phones have one. The
+package ziamath ships STIX Two Math (SIL Open Font License 1.1); the build keeps
+the signs that occur in the pages and writes them beside the book's style.
+"""
+
+import html
+import re
+from collections.abc import Iterable
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from fontTools import subset
+from sphinx.application import Sphinx
+
+__all__ = ["setup", "signs", "write_font"]
+
+FONT = "fonts/stix-two-math.woff2"
+# Browsers draw a lone letter with the slanted sign of the same letter.
+_SLANTED = [*range(0x1D434, 0x1D468), 0x210E, *range(0x1D6E2, 0x1D71C)]
+
+
+def signs(pages: Iterable[str]) -> set[int]:
+    """Return the code points that the formulas of some pages need.
+
+    Parameters
+    ----------
+    pages
+        HTML.
+    """
+    found = set(map(ord, " 0123456789")) | set(_SLANTED)
+    for page in pages:
+        for formula in re.findall(r"<math\b.*?</math>", page, re.DOTALL):
+            shown = re.sub(r"<annotation\b.*?</annotation>", "", formula, flags=re.S)
+            text = html.unescape(re.sub(r"<[^>]*>", "", shown))
+            found |= set(map(ord, text))
+    return found
+
+
+def write_font(path: Path, points: set[int]) -> None:
+    """Write the part of STIX Two Math that draws some signs, at every size.
+
+    Parameters
+    ----------
+    path
+        A WOFF2 file, overwritten.
+    points
+        The signs' code points.
+    """
+    options = subset.Options(flavor="woff2", notdef_outline=True, name_IDs=["*"])
+    with as_file(files("ziamath.fonts") / "STIXTwoMath-Regular.ttf") as source:
+        font = subset.load_font(str(source), options)
+    cutter = subset.Subsetter(options)
+    cutter.populate(unicodes=points)
+    cutter.subset(font)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    subset.save_font(font, str(path), options)
+
+
+def _finish(app: Sphinx, error: Exception | None) -> None:
+    if error is None and app.builder.format == "html":
+        out = Path(app.outdir)
+        pages = (page.read_text(encoding="utf-8") for page in out.rglob("*.html"))
+        write_font(out / "_static" / FONT, signs(pages))
+
+
+def setup(app: Sphinx) -> None:
+    """Write the font once the pages are there."""
+    app.connect("build-finished", _finish)
