@@ -7,9 +7,11 @@ from xml.etree import ElementTree as ET
 import altair as alt
 import pandas as pd
 import pytest
+from fontTools.ttLib import TTFont
 
 from illusion import charts
 from illusion.publish import drawing, figures, repairs
+from illusion.publish.mathfont import signs, write_font
 from illusion.publish.mathml import MathError, to_mathml
 
 ROWS = pd.DataFrame(
@@ -241,6 +243,13 @@ def test_search_page_keeps_its_scripts():
             "</table></div>",
         ),
         (
+            '<thead> <tr style="text-align: right;"> <th></th> <th>score</th> '
+            "<th>votes</th> </tr> <tr> <th>model</th> <th></th> <th></th> </tr> "
+            "</thead>",
+            '<thead> <tr style="text-align: right;"> <th>model</th> <th>score</th> '
+            "<th>votes</th> </tr> </thead>",
+        ),
+        (
             "<tbody><tr><th>a</th><td>1</td></tr></tbody>",
             '<tbody><tr><th scope="row">a</th><td>1</td></tr></tbody>',
         ),
@@ -298,3 +307,16 @@ def test_changed_theme_stops_the_build(tmp_path):
 
     with pytest.raises(Exception, match="these repairs found nothing"):
         repairs.finish(App, None)
+
+
+def test_font_of_the_formulas_has_their_signs_and_no_others(tmp_path):
+    page = f"<p>no ∮ here</p><p>{to_mathml('x_i + 2')}</p><p>{to_mathml('∑ (α)')}</p>"
+    found = signs([page])
+    assert set(map(ord, "x𝑥i𝑖+2∑(α𝛼)")) <= found
+    assert ord("∮") not in found
+    write_font(tmp_path / "new" / "font.woff2", found)
+    font = TTFont(tmp_path / "new" / "font.woff2")
+    assert set(font.getBestCmap()) == found
+    # A bracket that stretches is drawn by the glyphs of this table.
+    assert "MATH" in font
+    assert len(font.getGlyphOrder()) > len(found)

@@ -8,7 +8,7 @@ the signs that occur in the pages and writes them beside the book's style.
 import html
 import re
 from collections.abc import Iterable
-from importlib.resources import as_file, files
+from importlib.metadata import distribution
 from pathlib import Path
 
 from fontTools import subset
@@ -16,9 +16,10 @@ from sphinx.application import Sphinx
 
 __all__ = ["setup", "signs", "write_font"]
 
+SOURCE = "ziamath/fonts/STIXTwoMath-Regular.ttf"
 FONT = "fonts/stix-two-math.woff2"
 # Browsers draw a lone letter with the slanted sign of the same letter.
-_SLANTED = [*range(0x1D434, 0x1D468), 0x210E, *range(0x1D6E2, 0x1D71C)]
+_SLANTED = {*range(0x1D434, 0x1D468), 0x210E, *range(0x1D6E2, 0x1D71C)} - {0x1D455}
 
 
 def signs(pages: Iterable[str]) -> set[int]:
@@ -29,7 +30,7 @@ def signs(pages: Iterable[str]) -> set[int]:
     pages
         HTML.
     """
-    found = set(map(ord, " 0123456789")) | set(_SLANTED)
+    found = set(map(ord, " 0123456789")) | _SLANTED
     for page in pages:
         for formula in re.findall(r"<math\b.*?</math>", page, re.DOTALL):
             shown = re.sub(r"<annotation\b.*?</annotation>", "", formula, flags=re.S)
@@ -49,8 +50,8 @@ def write_font(path: Path, points: set[int]) -> None:
         The signs' code points.
     """
     options = subset.Options(flavor="woff2", notdef_outline=True, name_IDs=["*"])
-    with as_file(files("ziamath.fonts") / "STIXTwoMath-Regular.ttf") as source:
-        font = subset.load_font(str(source), options)
+    source = distribution("ziamath").locate_file(SOURCE)
+    font = subset.load_font(str(source), options)
     cutter = subset.Subsetter(options)
     cutter.populate(unicodes=points)
     cutter.subset(font)
