@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from illusion import ratings
 from illusion.battles import PairCounts
+from illusion.intake import LOG_COLUMNS
 
 N_MODELS, N_BATTLES, TIE_RATE, RARE, RARE_BATTLES = 243, 2_000_000, 0.29, 20, 300
 LABELS = np.array(["model_a", "model_b", "tie", "tie (bothbad)"])
@@ -187,7 +188,7 @@ def _elo(strength: np.ndarray) -> list[float]:
 def job_stream(path: str) -> dict:
     """20M battles from parquet, a batch at a time; nothing else in the process."""
     start = time.perf_counter()
-    file = pq.ParquetFile(path, read_dictionary=["model_a", "model_b", "winner"])
+    file = pq.ParquetFile(path, read_dictionary=list(LOG_COLUMNS), pre_buffer=False)
     batches = file.iter_batches(batch_size=200_000)
     counts = PairCounts.from_log(pa.Table.from_batches([each]) for each in batches)
     ratings.fit(counts)

@@ -145,6 +145,13 @@ def test_bad_row_is_named_in_a_later_part():
         PairCounts.from_log(parts)
 
 
+@pytest.mark.parametrize("column", GOOD)
+def test_column_without_any_value_is_refused(column):
+    log = pd.DataFrame(GOOD | {column: pd.Series([None] * 3, dtype="str")})
+    with pytest.raises(InvalidBattlesError, match=r"Row 0 has no (name|winner)"):
+        PairCounts.from_log(log)
+
+
 def test_name_that_is_not_text_is_refused():
     log = pd.DataFrame(GOOD | {"model_a": ["x", 7, "x"]})
     with pytest.raises(InvalidBattlesError, match="Row 1 has 7 in model_a"):

@@ -214,9 +214,10 @@ class PairCounts:
             cells = intake.add_up(np.stack([*rank[cells[:2]], *cells[2:]]), len(models))
         a, b, outcome, battles = cells
         pair = a * len(models) + b
-        first = np.flatnonzero(np.diff(pair, prepend=-1))
+        starts = np.diff(pair, prepend=-1) > 0
+        first = np.flatnonzero(starts)
         counts = np.zeros((3, len(first)), dtype=np.int64)
-        counts[outcome, np.searchsorted(pair[first], pair)] = battles
+        counts[outcome, np.cumsum(starts) - 1] = battles
         return cls(tuple(models), a[first], b[first], *counts)
 
     @property
@@ -315,14 +316,6 @@ def require_ranking(counts: PairCounts) -> None:
     NoRankingError
         The message names the groups, or the models that won or lost everything.
     """
-    parts = groups(counts)
-    if len(parts) > 1:
-        raise NoRankingError(
-            f"There is no single ranking: the models fall into {len(parts)} groups "
-            "that never met: "
-            + "; ".join(listed(part) for part in parts)
-            + ". Add battles between the groups, or rank each with `.only(...)`."
-        )
     tied = counts.ties > 0
     beaten_by_b, beaten_by_a = (counts.wins_b > 0) | tied, (counts.wins_a > 0) | tied
     loser = np.concatenate([counts.a[beaten_by_b], counts.b[beaten_by_a]])
@@ -330,6 +323,14 @@ def require_ranking(counts: PairCounts) -> None:
     parts = _components(counts, loser, winner, "strong")
     if len(parts) == 1:
         return
+    islands = groups(counts)
+    if len(islands) > 1:
+        raise NoRankingError(
+            "There is no single ranking: the models fall into "
+            f"{len(islands)} groups that never met: "
+            + "; ".join(listed(island) for island in islands)
+            + ". Add battles between the groups, or rank each with `.only(...)`."
+        )
     part_of = {name: k for k, part in enumerate(parts) for name in part}
     label = np.array([part_of[name] for name in counts.models])
     across = label[loser] != label[winner]

@@ -210,15 +210,20 @@ def _count_cells(
     stays in the processor's cache and needs no second copy of the log.
     """
     size, rows = int(np.prod(sizes)), len(columns[0])
-    stretch = rows if size > _DENSE else 1 << 19
-    total = np.zeros(size if size <= _DENSE else 0, dtype=np.int64)
+    dense = size <= _DENSE
+    stretch = 1 << 19 if dense else rows
+    shift = 0  # makes every code one more, as one addition
+    for factor in sizes:
+        shift = shift * factor + 1
+    total = np.zeros(size if dense else 0, dtype=np.int64)
     for start in range(0, rows, stretch):
-        key = np.zeros(min(stretch, rows - start), dtype=np.int64)
-        for codes, factor in zip(columns, sizes, strict=True):
+        part = slice(start, start + stretch)
+        key = columns[0][part].astype(np.int32 if dense else np.int64)
+        for codes, factor in zip(columns[1:], sizes[1:], strict=True):
             key *= factor
-            key += codes[start : start + stretch]
-            key += 1
-        if size > _DENSE:
+            key += codes[part]
+        key += shift
+        if not dense:
             return _tally(key, size)
         total += np.bincount(key, minlength=size)
     cell = np.flatnonzero(total)

@@ -32,7 +32,10 @@ ELO = 400 / np.log(10)  # points per unit of log-odds
 # The matrices are small: a second BLAS thread gains nothing when idle and, when
 # the machine is busy, makes a solve of 3 ms wait for 50 and more.
 one_thread = ThreadpoolController().wrap(limits=1, user_api="blas")
-_TOLERANCE = 1e-6 / ELO  # the last Newton step; its own error is far smaller
+# The step that ends a climb. Newton's steps shrink quadratically, so that after
+# one of 1e-4 points the error is some 1e-10; the bootstrap's only by a factor.
+_LAST_NEWTON_STEP = 1e-4 / ELO
+_LAST_CHORD_STEP = 1e-6 / ELO
 
 
 class NotConvergedError(RuntimeError):
@@ -161,9 +164,9 @@ class Problem:
         """Minus the second derivatives of the log-likelihood."""
         return self._matrix(np.einsum("op,oklp->klp", self.outcomes, terms.curvature))
 
-    def meat(self, x: np.ndarray) -> np.ndarray:
+    def meat(self, terms: Terms) -> np.ndarray:
         """Sum over battles of the outer product of the score with itself."""
-        score = self.at(x).score
+        score = terms.score
         return self._matrix(np.einsum("op,okp,olp->klp", self.outcomes, score, score))
 
     def _matrix(self, per_pair: np.ndarray) -> np.ndarray:
@@ -187,6 +190,8 @@ class Peak:
     ----------
     x : ndarray
         Log-strengths of mean 0, then the tie parameter if there is one.
+    terms : Terms
+        Of every pair, at `x`.
     factor : tuple
         Cholesky factor of the information with `ridge` added to every entry
         between two models; the ridge fixes the mean, which battles leave open.
@@ -198,6 +203,7 @@ class Peak:
     """
 
     x: np.ndarray
+    terms: Terms
     factor: tuple
     ridge: float
     log_likelihood: float
@@ -226,7 +232,7 @@ def maximise(problem: Problem, most: int = 50) -> Peak:
     n, x, size = problem.n, problem.start, np.inf
 
     def likelihood(terms: Terms) -> float:
-        return float(np.sum(problem.outcomes * terms.log_p, where=problem.outcomes > 0))
+        return float(np.vdot(problem.outcomes, terms.log_p))
 
     terms = problem.at(x)
     value = likelihood(terms)
@@ -243,13 +249,13 @@ def maximise(problem: Problem, most: int = 50) -> Peak:
         while True:
             terms = problem.at(x + step)
             new = likelihood(terms)
-            if new >= value - 1e-12 * abs(value):
+            if new >= value - 1e-12 * abs(value):  # not so where it is NaN
                 break
             step /= 2
         x, value = x + step, new
-        if size < _TOLERANCE:
+        if size < _LAST_NEWTON_STEP:
             slope = float(np.abs(problem.gradient(terms)[:n]).max())
-            return Peak(x, factor, ridge, value, iteration, slope)
+            return Peak(x, terms, factor, ridge, value, iteration, slope)
     raise NotConvergedError(
         f"Newton's method did not settle in {iteration} steps; the last one was "
         f"{size * ELO:.3g} points long. Too few battles hold some score in place: "
@@ -301,7 +307,7 @@ def bootstrap(
             gradient = np.vstack([incidence @ slope[0], slope[1:].sum(axis=1)])
             step = cho_solve(peak.factor, gradient)
             x += step
-            unsettled = np.abs(step).max(axis=0) >= _TOLERANCE
+            unsettled = np.abs(step).max(axis=0) >= _LAST_CHORD_STEP
             if not unsettled.any():
                 break
         for r in np.flatnonzero(unsettled):

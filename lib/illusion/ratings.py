@@ -266,7 +266,7 @@ def fit(
         lower, upper = np.quantile(replicates, [tail, 1 - tail], axis=0)
     else:
         if interval == "sandwich":
-            half = cho_solve(peak.factor, problem.meat(peak.x))
+            half = cho_solve(peak.factor, problem.meat(peak.terms))
             covariance = cho_solve(peak.factor, half.T)[:n, :n]
         else:
             inverse = cho_solve(peak.factor, np.eye(len(peak.x)))
