@@ -11,10 +11,11 @@ from pathlib import Path
 import nbclient
 import nbformat
 import pytest
-from conftest import CHAPTERS
+from conftest import CHAPTERS, ROOT
 
 from illusion.charts import FIGURE_MIME, MIME
 
+LIBRARY = ROOT / "lib"
 HIDDEN = {"hide-cell", "hide-input", "remove-cell", "remove-input"}
 MAX_HIDDEN = 0.15
 # A folder of a machine, or an object's address: different on the next one.
@@ -137,6 +138,35 @@ def specs(notebook) -> list[dict]:
 def test_chapter_is_fresh_and_clean(path):
     wrong = faults(read(path))
     assert not wrong, f"{path.name}:\n" + "\n".join(wrong)
+
+
+def imported(source: str) -> set[str]:
+    """Return the modules of the library that some code imports, as dotted names."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
+    return {name for name in found if name.startswith("illusion")}
+
+
+def test_every_module_is_used_by_a_chapter_or_the_build():
+    files = {
+        ".".join(path.relative_to(LIBRARY).with_suffix("").parts): path
+        for path in LIBRARY.rglob("*.py")
+    }
+    modules = {name.removesuffix(".__init__"): path for name, path in files.items()}
+    used = {"illusion", "illusion.publish"}  # the build loads the second
+    for path in CHAPTERS:
+        for cell in code(read(path)):
+            used |= imported(cell.source)
+    reached: set[str] = set()
+    while used & set(modules) - reached:
+        name = (used & set(modules) - reached).pop()
+        reached.add(name)
+        used |= imported(modules[name].read_text(encoding="utf-8"))
+    assert reached == set(modules)
 
 
 def test_labels_are_unique_in_the_book():
