@@ -144,6 +144,17 @@
     }
   }
 
+  // Paper is white, whatever the screen was.
+  const root = document.documentElement.dataset;
+  let onScreen;
+  addEventListener("beforeprint", () => {
+    onScreen = root.theme;
+    root.theme = "light";
+  });
+  addEventListener("afterprint", () => {
+    root.theme = onScreen;
+  });
+
   function start() {
     const charts = [...document.querySelectorAll(".chart")];
     charts.forEach(prepare);

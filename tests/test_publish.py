@@ -287,9 +287,9 @@ def test_colours_are_repeated_for_pages_without_script():
         "html[data-theme=dark] .x:is(.y,.z),html[data-theme=light] .x{c:3}"
     )
     assert repairs.auto_theme([style]) == (
-        "@media (prefers-color-scheme: light){\n"
+        "@media print, (prefers-color-scheme: light){\n"
         "html[data-theme=auto] .x{c:3}\n}\n"
-        "@media (prefers-color-scheme: dark){\n"
+        "@media screen and (prefers-color-scheme: dark){\n"
         "html[data-theme=auto]{--a:1}\n"
         "html[data-theme=auto] .x:is(.y,.z){c:3}\n}\n"
     )

@@ -275,6 +275,28 @@ def test_page_reads_well_without_script(browser, address, way, name):
     assert not wrong, f"{name}, {way}, no script:\n" + "\n".join(wrong)
 
 
+@pytest.mark.parametrize("script", [True, False])
+def test_dark_page_prints_light(browser, address, script):
+    context = browser.new_context(**WAYS["dark"], java_script_enabled=script)
+    page = context.new_page()
+    page.goto(address + PAGES[0], wait_until="load")
+    ink = "() => getComputedStyle(document.querySelector('h1')).color"
+
+    def brightness() -> int:
+        return sum(map(int, re.findall(r"\d+", page.evaluate(ink))[:3]))
+
+    assert brightness() > 384
+    page.emulate_media(media="print", color_scheme="dark")
+    if script:
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert brightness() < 384
+    page.emulate_media(media="screen", color_scheme="dark")
+    if script:
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert brightness() > 384
+    context.close()
+
+
 class Outline(HTMLParser):
     """The ids, links, images and figures of a page."""
 

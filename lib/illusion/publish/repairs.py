@@ -206,7 +206,7 @@ def auto_theme(styles: Iterable[str]) -> str:
     """Return the theme's colours for pages whose script did not run.
 
     The theme has a script mark a page as light or dark. Without one the page
-    says ``data-theme="auto"``, and these rules follow the device.
+    says ``data-theme="auto"``, and these rules follow the device, or print light.
     """
     rules: dict[str, list[str]] = {"light": [], "dark": []}
     for style in styles:
@@ -219,8 +219,10 @@ def auto_theme(styles: Iterable[str]) -> str:
                     chosen = [mark.sub("html[data-theme=auto]", s) for s in chosen]
                     found.append(f"{','.join(chosen)}{{{body.strip()}}}")
     light, dark = ("\n".join(rules[theme]) for theme in ("light", "dark"))
-    device = "@media (prefers-color-scheme: {}){{\n{}\n}}\n"
-    return device.format("light", light) + device.format("dark", dark)
+    return (
+        f"@media print, (prefers-color-scheme: light){{\n{light}\n}}\n"
+        f"@media screen and (prefers-color-scheme: dark){{\n{dark}\n}}\n"
+    )
 
 
 def _split(selectors: str) -> Iterator[str]:
