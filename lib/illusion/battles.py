@@ -221,9 +221,29 @@ class PairCounts:
         return cls(tuple(models), a[first], b[first], *counts)
 
     @property
+    def battles(self) -> np.ndarray:
+        """Battles of each pair."""
+        return self.wins_a + self.wins_b + self.ties
+
+    @property
     def n_battles(self) -> int:
         """Battles in all."""
-        return int(self.wins_a.sum() + self.wins_b.sum() + self.ties.sum())
+        return int(self.battles.sum())
+
+    def per_model(self, of_a: np.ndarray, of_b: np.ndarray) -> np.ndarray:
+        """Sum a value per pair over the pairs of each model.
+
+        Parameters
+        ----------
+        of_a, of_b : ndarray, shape (pairs,)
+            What a pair adds to its first model, and to its second.
+
+        Returns
+        -------
+        ndarray of float, shape (models,)
+        """
+        n = len(self.models)
+        return np.bincount(self.a, of_a, n) + np.bincount(self.b, of_b, n)
 
     def totals(self) -> pd.DataFrame:
         """Battles, wins, losses, ties and win rate of each model.
@@ -236,18 +256,14 @@ class PairCounts:
         """
         import pandas as pd
 
-        def per_model(of_a: np.ndarray, of_b: np.ndarray) -> np.ndarray:
-            n = len(self.models)
-            total = np.bincount(self.a, of_a, n) + np.bincount(self.b, of_b, n)
-            return total.astype(np.int64)
-
         table = pd.DataFrame(
             {
-                "wins": per_model(self.wins_a, self.wins_b),
-                "losses": per_model(self.wins_b, self.wins_a),
-                "ties": per_model(self.ties, self.ties),
+                "wins": self.per_model(self.wins_a, self.wins_b),
+                "losses": self.per_model(self.wins_b, self.wins_a),
+                "ties": self.per_model(self.ties, self.ties),
             },
             index=pd.Index(self.models, name="model"),
+            dtype="int64",
         )
         table.insert(0, "battles", table.sum(axis="columns"))
         table["win_rate"] = (table["wins"] + table["ties"] / 2) / table["battles"]
@@ -297,7 +313,7 @@ def groups(counts: PairCounts, *, ties: bool = True) -> list[tuple[str, ...]]:
         The names in each group, the largest group first. One group means that
         every two models are linked, directly or through others.
     """
-    met = counts.wins_a + counts.wins_b + (counts.ties if ties else 0) > 0
+    met = (counts.battles if ties else counts.battles - counts.ties) > 0
     return _components(counts, counts.a[met], counts.b[met], "weak")
 
 

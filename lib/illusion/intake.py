@@ -20,7 +20,6 @@ COUNT_COLUMNS = ("wins_a", "wins_b", "ties")
 # parentheses: "tie (bothbad)", "both_bad" and "Both Bad" are one label.
 _OUTCOMES = {"modela": 0, "modelb": 1, "tie": 2, "tiebothbad": 2, "bothbad": 2}
 
-
 # Up to so many combinations (32 MB of counts) are counted in an array of all.
 _DENSE = 1 << 22
 

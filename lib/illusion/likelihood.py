@@ -50,7 +50,7 @@ class Terms(NamedTuple):
     curvature: np.ndarray
 
 
-def half_win(d: np.ndarray, t: float = 0.0) -> Terms:
+def half_win(d: np.ndarray) -> Terms:
     """Bradley-Terry with a tie as half a win to each side.
 
     The logistic likelihood of Bradley and Terry (1952), with 1/2 as the
@@ -140,8 +140,8 @@ class Problem:
         self.outcomes = np.stack([counts.wins_a, counts.wins_b, counts.ties]) * 1.0
         # The log-odds of each win rate lie near the log-strengths.
         share = self.outcomes[:2] + self.outcomes[2] / 2
-        won = self.per_model(*share)
-        theta = logit(won / (won + self.per_model(*share[::-1])))
+        won, lost = counts.per_model(*share), counts.per_model(*share[::-1])
+        theta = logit(won / (won + lost))
         self.start = np.append(
             theta - theta.mean(), [] if tie_start is None else tie_start
         )
@@ -151,14 +151,11 @@ class Problem:
         theta = x[: self.n]
         return self.terms(theta[self.a] - theta[self.b], *x[self.n :])
 
-    def per_model(self, of_a: np.ndarray, of_b: np.ndarray) -> np.ndarray:
-        """Sum a value per pair over the pairs of each model."""
-        return np.bincount(self.a, of_a, self.n) + np.bincount(self.b, of_b, self.n)
-
     def gradient(self, terms: Terms) -> np.ndarray:
         """First derivatives of the log-likelihood."""
         slope = np.einsum("op,okp->kp", self.outcomes, terms.score)
-        return np.append(self.per_model(slope[0], -slope[0]), slope[1:].sum(axis=1))
+        per_model = self.counts.per_model(slope[0], -slope[0])
+        return np.append(per_model, slope[1:].sum(axis=1))
 
     def information(self, terms: Terms) -> np.ndarray:
         """Minus the second derivatives of the log-likelihood."""
@@ -171,13 +168,13 @@ class Problem:
 
     def _matrix(self, per_pair: np.ndarray) -> np.ndarray:
         """Quadratic form in all parameters from one per pair, (k, k, pairs)."""
-        n, size = self.n, len(self.start)
+        n, size, per_model = self.n, len(self.start), self.counts.per_model
         form = np.zeros((size, size))
         weight = per_pair[0, 0]
         form[self.a, self.b] = form[self.b, self.a] = -weight
-        np.fill_diagonal(form[:n, :n], self.per_model(weight, weight))
+        np.fill_diagonal(form[:n, :n], per_model(weight, weight))
         if size > n:
-            form[:n, n] = form[n, :n] = self.per_model(per_pair[0, 1], -per_pair[0, 1])
+            form[:n, n] = form[n, :n] = per_model(per_pair[0, 1], -per_pair[0, 1])
             form[n, n] = per_pair[1, 1].sum()
         return form
 

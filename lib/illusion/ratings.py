@@ -1,13 +1,13 @@
-"""Pair counts -> scores, how sure they are, and the ranks that follow.
+"""Pair counts -> scores, and how sure they are.
 
 Scores are on the Elo scale: 400 points are odds of 10 to 1. Sources: the
 model is Bradley and Terry's (1952), the existence of the estimate Ford's
-(1957), the sandwich covariance White's (1982), the rank confidence sets those
-of Mogstad, Romano, Shaikh and Wilhelm (2024).
+(1957), the sandwich covariance White's (1982).
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -274,7 +274,6 @@ def fit(
         covariance *= ELO**2
         half_width = -ndtri(tail) * np.sqrt(np.diag(covariance))
         lower, upper = score - half_width, score + half_width
-    met = problem.outcomes.sum(axis=0)
     fitted = Ratings(
         models=counts.models,
         score=score,
@@ -285,7 +284,7 @@ def fit(
         interval=interval,
         tie_model=tie_model,
         tie_parameter=None if tie_model == "half" else float(np.exp(peak.x[n])),
-        battles=problem.per_model(met, met).astype(np.int64),
+        battles=counts.per_model(counts.battles, counts.battles).astype(np.int64),
         log_likelihood=peak.log_likelihood,
         iterations=peak.iterations,
         gradient_norm=peak.gradient_norm,
@@ -368,7 +367,7 @@ def simulate(
     return PairCounts(models, a, b, *drawn.T)
 
 
-def _require_option(name: str, value: str, known: object) -> None:
+def _require_option(name: str, value: str, known: Collection[str]) -> None:
     if value not in known:
         raise ValueError(f"{name}={value!r} is not known; choose from {list(known)}.")
 

@@ -1,9 +1,9 @@
 r"""Formulas as MathML, made by the build.
 
 Browsers draw MathML by themselves, so a page with formulas needs no script, and
-a screen reader can read them. latex2mathml does the
-translation; what it gets wrong for the browsers' MathML Core is put right here.
-The TeX source stays in the page as an annotation, for who copies a formula.
+a screen reader can read them. latex2mathml does the translation; what it gets
+wrong for the browsers' MathML Core is put right here. The TeX source stays in
+the page as an annotation, for who copies a formula.
 """
 
 import html
