@@ -13,7 +13,13 @@ from scipy.stats import studentized_range
 
 from illusion import data, likelihood, ranks, ratings
 from illusion.battles import NoRankingError, PairCounts
-from illusion.likelihood import ELO, TIE_MODELS, NotConvergedError, Problem
+from illusion.likelihood import (
+    ELO,
+    TIE_MODELS,
+    NotConvergedError,
+    Problem,
+    half_win,
+)
 
 INTERVALS = ("sandwich", "hessian", "bootstrap")
 ANCHOR = ("mixtral-8x7b-instruct-v0.1", 1114.0)  # FastChat's rating_systems.py
@@ -367,8 +373,13 @@ def test_fit_that_does_not_settle_is_an_error():
     ratings.fit(counts)
     with pytest.raises(NotConvergedError, match="did not settle"):
         ratings.fit(counts, tie_model="davidson")
+    problem = Problem(drawn(np.random.default_rng(1)), "half")
     with pytest.raises(NotConvergedError, match="did not settle in 2 steps"):
-        likelihood.maximise(Problem(drawn(np.random.default_rng(1)), "half"), most=2)
+        likelihood.maximise(problem, most=2)
+    # A likelihood that is no number ends the climb, and does not hang it.
+    problem.terms = lambda d: half_win(d)._replace(log_p=np.full((3, len(d)), np.nan))
+    with pytest.raises(NotConvergedError, match="did not settle in 1 steps"):
+        likelihood.maximise(problem)
 
 
 @pytest.mark.parametrize(
@@ -378,6 +389,14 @@ def test_fit_that_does_not_settle_is_an_error():
         ({"interval": "exact"}, "interval='exact' is not known"),
         ({"level": 95}, "level=95 must lie"),
         ({"interval": "bootstrap"}, "pass rng="),
+        (
+            {
+                "interval": "bootstrap",
+                "n_replicates": 2,
+                "rng": np.random.default_rng(1),
+            },
+            "n_replicates=2 is too few for 2 models",
+        ),
     ],
 )
 def test_unknown_options_are_refused(options, sentence):

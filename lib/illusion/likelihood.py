@@ -243,12 +243,14 @@ def maximise(problem: Problem, most: int = 50) -> Peak:
             break
         step = cho_solve(factor, problem.gradient(terms))
         size = np.abs(step).max()
-        while True:
+        for _ in range(60):
             terms = problem.at(x + step)
             new = likelihood(terms)
-            if new >= value - 1e-12 * abs(value):  # not so where it is NaN
+            if new >= value - 1e-12 * abs(value):
                 break
             step /= 2
+        else:  # the likelihood is no number anywhere near
+            break
         x, value = x + step, new
         if size < _LAST_NEWTON_STEP:
             slope = float(np.abs(problem.gradient(terms)[:n]).max())

@@ -216,7 +216,7 @@ def fit(
     anchor : (model, score), optional
         Name a model and the score it shall have, instead of mean 0.
     n_replicates : int
-        Resamples of the bootstrap.
+        Resamples of the bootstrap, more than there are models.
     rng : numpy.random.Generator, optional
         Needed by the bootstrap, and only there.
 
@@ -231,7 +231,7 @@ def fit(
     NotConvergedError
         Newton's method did not reach the maximum.
     ValueError
-        An option that is not known.
+        An option that is not known, or too few resamples.
 
     Notes
     -----
@@ -246,6 +246,11 @@ def fit(
     if interval == "bootstrap" and rng is None:
         raise ValueError(
             "The bootstrap draws at random: pass rng=np.random.default_rng(seed)."
+        )
+    if interval == "bootstrap" and n_replicates <= len(counts.models):
+        raise ValueError(
+            f"n_replicates={n_replicates} is too few for {len(counts.models)} models: "
+            "the covariance of their scores needs more resamples than models."
         )
     battles.require_ranking(counts)
     if tie_model != "half" and not counts.ties.any():
