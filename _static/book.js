@@ -1,6 +1,6 @@
 // Makes a chart live, on demand: the static drawing is replaced by the same
 // chart drawn by Vega, with tooltips and controls. Whatever fails, the static
-// drawing stays.
+// drawing stays. And adds to the ledger a choice of the claims to show.
 (() => {
   "use strict";
   const bundle = new URL("live/vega.js", document.currentScript.src);
@@ -144,6 +144,41 @@
     }
   }
 
+  // The ledger shows all claims; who has a script can choose among them.
+  function addFilter(table) {
+    const rows = [...table.tBodies[0].rows];
+    const bar = document.createElement("div");
+    bar.className = "ledger-filter";
+    bar.setAttribute("role", "group");
+    bar.setAttribute("aria-label", "Choose claims");
+    const count = document.createElement("output");
+    const chosen = {};
+    const update = () => {
+      for (const row of rows) {
+        row.hidden = Object.entries(chosen).some(
+          ([key, value]) => value && row.dataset[key] !== value,
+        );
+      }
+      const shown = rows.filter((row) => !row.hidden).length;
+      count.textContent = `${shown} of ${rows.length} claims`;
+    };
+    for (const key of ["party", "chapter", "verdict"]) {
+      const label = document.createElement("label");
+      const select = document.createElement("select");
+      const values = [...new Set(rows.map((row) => row.dataset[key]))];
+      select.append(new Option("all", ""), ...values.map((v) => new Option(v, v)));
+      select.addEventListener("change", () => {
+        chosen[key] = select.value;
+        update();
+      });
+      label.append(key[0].toUpperCase() + key.slice(1), select);
+      bar.append(label);
+    }
+    bar.append(count);
+    table.before(bar);
+    update();
+  }
+
   // Paper is white, whatever the screen was.
   const root = document.documentElement.dataset;
   let onScreen;
@@ -158,6 +193,7 @@
   function start() {
     const charts = [...document.querySelectorAll(".chart")];
     charts.forEach(prepare);
+    document.querySelectorAll(".ledger-all").forEach(addFilter);
     markScrolling();
     addEventListener("resize", markScrolling);
     document.addEventListener("toggle", markScrolling, true);

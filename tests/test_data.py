@@ -76,18 +76,25 @@ def test_record_is_complete(name):
     assert (described.loc[numeric, "unit"] != "").all(), "a number without a unit"
 
 
-@table
-def test_consumers_are_the_chapters_that_load_it(name):
-    consumers = []
+def consumers(name):
+    """Files that load a table: chapters, and modules of the library."""
+    code = {}
     for file in sorted((TREE / "chapters").glob("*.ipynb")):
         cells = json.loads(file.read_text("utf-8"))["cells"]
-        code = "\n".join(
-            "".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"
-        )
-        if re.search(rf"""\bload\(\s*["']{re.escape(name)}["']""", code):
-            consumers.append(f"chapters/{file.name}")
-    assert RECORDS[name]["consumers"] == consumers, (
-        f"write these consumers of {name} into data/datapackage.json: {consumers}"
+        sources = ("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+        code[f"chapters/{file.name}"] = "\n".join(sources)
+    for file in sorted((TREE / "lib" / "illusion").rglob("*.py")):
+        code[file.relative_to(TREE).as_posix()] = file.read_text("utf-8")
+    loads = re.compile(rf"""\bload\(\s*["']{re.escape(name)}["']""")
+    return [file for file, text in code.items() if loads.search(text)]
+
+
+@table
+def test_consumers_are_those_that_load_it(name):
+    found = consumers(name)
+    assert found, "a table that nobody loads"
+    assert RECORDS[name]["consumers"] == found, (
+        f"write these consumers of {name} into data/datapackage.json: {found}"
     )
 
 

@@ -309,6 +309,11 @@ def test_changed_theme_stops_the_build(tmp_path):
         repairs.finish(App, None)
 
 
+@pytest.mark.parametrize(("tex", "drawn"), [(r"\sqrt{x}", True), ("x", False)])
+def test_font_draws_roots(tex, drawn):
+    assert (ord("√") in signs([to_mathml(tex)])) == drawn
+
+
 def test_font_of_the_formulas_has_their_signs_and_no_others(tmp_path):
     page = f"<p>no ∮ here</p><p>{to_mathml('x_i + 2')}</p><p>{to_mathml('∑ (α)')}</p>"
     found = signs([page])

@@ -14,6 +14,8 @@ from urllib.parse import unquote, urldefrag, urljoin
 import pytest
 from conftest import CHAPTERS, PROSE
 
+from illusion import claims, data
+
 MAX_BYTES = 500_000
 MAX_REQUESTS = 25
 MAX_SCROLL_BOXES = 9
@@ -295,6 +297,126 @@ def test_dark_page_prints_light(browser, address, script):
         page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert brightness() > 384
     context.close()
+
+
+# Cells of the ledger that stick out of the screen, or whose text does of them.
+CUT = """rows => rows.filter((row) => !row.hidden).flatMap((row) => [...row.cells])
+  .filter((cell) => {
+    const box = cell.getBoundingClientRect();
+    return box.left < 0 || box.right > screen.width
+      || cell.scrollWidth > cell.clientWidth + 1;
+  }).map((cell) => cell.textContent)"""
+
+
+@pytest.fixture(params=["light", "phone"])
+def landing(request, browser, address):
+    """Return a function that opens the landing page and returns page and rows."""
+    visits = []
+
+    def visit(*, script: bool = True) -> tuple:
+        way = WAYS[request.param]
+        context = browser.new_context(**way, java_script_enabled=script)
+        page, seen = watch(context, address)
+        visits.append((context, seen))
+        page.goto(f"{address}chapters/index.html", wait_until="load")
+        return page, page.locator("table.ledger-all tbody tr")
+
+    yield visit
+    for context, seen in visits:
+        context.close()
+        assert not seen.errors + seen.outside
+
+
+def fits(page, rows) -> bool:
+    """Whether all that is shown can be read without scrolling sideways."""
+    return page.evaluate(LOOK)["sideways"] <= 0 and not rows.evaluate_all(CUT)
+
+
+def shown(rows) -> list[str]:
+    """Return the anchors of the claims that can be seen."""
+    visible = rows.filter(visible=True).locator("th > a")
+    return visible.evaluate_all("links => links.map((a) => a.hash.slice(1))")
+
+
+def test_ledger_shows_everything_without_script(landing):
+    page, rows = landing(script=False)
+    assert shown(rows) == list(map(claims.anchor, claims.evaluate().index))
+    assert fits(page, rows)
+    assert not page.locator(".ledger-filter, main select").count()
+
+
+@pytest.mark.parametrize(
+    ("party", "verdict"), [("paper", "differs"), ("LMArena", "not checkable")]
+)
+def test_ledger_is_filtered(landing, axe, party, verdict):
+    page, rows = landing()
+    ledger = claims.evaluate()
+    count = page.get_by_role("status")
+    chosen = {
+        name: page.get_by_role("combobox", name=name, exact=True)
+        for name in ("Party", "Verdict")
+    }
+
+    def reads(part) -> None:
+        assert shown(rows) == list(map(claims.anchor, part.index))
+        assert count.inner_text() == f"{len(part)} of {len(ledger)} claims"
+        assert fits(page, rows)
+
+    reads(ledger)
+    by_verdict = ledger[ledger["verdict"] == verdict]
+    both = by_verdict[by_verdict["party"] == party]
+    assert 0 < len(both) < len(by_verdict)
+    chosen["Verdict"].select_option(verdict)
+    reads(by_verdict)
+    chosen["Party"].select_option(party)
+    reads(both)
+    assert not axe(page, "main", rest="pre *")
+    chosen["Verdict"].select_option("all")
+    reads(ledger[ledger["party"] == party])
+    chosen["Party"].select_option("all")
+    reads(ledger)
+
+
+def test_ledger_is_filtered_by_keyboard(landing):
+    page, rows = landing()
+    ledger = claims.evaluate()
+    page.get_by_role("combobox", name="Party", exact=True).focus()
+    for column in ("party", "chapter", "verdict"):
+        assert len(shown(rows)) == len(ledger)
+        page.keyboard.press("ArrowDown")
+        value = page.evaluate("document.activeElement.value")
+        expected = ledger.index[ledger[column] == value]
+        assert len(expected), f"{column}: {value}"
+        assert shown(rows) == list(map(claims.anchor, expected))
+        if column != "verdict":
+            page.keyboard.press("Home")
+            page.keyboard.press("Tab")
+    # Next comes the first row that is left, not one that is hidden.
+    page.keyboard.press("Tab")
+    hash_ = page.evaluate("document.activeElement.hash")
+    assert hash_ == f"#{claims.anchor(expected[0])}"
+
+
+@pytest.mark.parametrize("chapter", data.load("claims")["chapter"].unique())
+def test_ledger_leads_to_the_row_that_computes_a_claim(landing, chapter):
+    page, _ = landing()
+    ledger = claims.evaluate()
+    name = ledger.index[ledger["chapter"] == chapter][0]
+    anchor = claims.anchor(name)
+    page.locator(f"table.ledger-all a[href='{chapter}.html#{anchor}']").click()
+    page.wait_for_url(f"**/chapters/{chapter}.html#{anchor}")
+    target = page.locator("tr:target")
+    assert target.count() == 1, f"the chapter does not show {name}"
+    assert target.get_attribute("id") == anchor
+    assert ledger.loc[name, "reason"] in target.inner_text()
+    # Seen, not under the bar at the top, and marked.
+    seen = target.evaluate("""(row) => {
+      const box = row.getBoundingClientRect();
+      const top = document.elementFromPoint(box.left + 5, box.top + 5);
+      return {top: row.contains(top), ground: getComputedStyle(row).backgroundColor};
+    }""")
+    assert seen["top"], f"{name} is out of sight"
+    assert seen["ground"] != "rgba(0, 0, 0, 0)"
 
 
 class Outline(HTMLParser):

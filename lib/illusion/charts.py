@@ -44,7 +44,12 @@ WIDTH = 680
 MAX_ROWS = 5_000
 SIGNIFICANT_DIGITS = 6
 
-PARTY_COLOURS = {"paper": "#d1590a", "LMArena": "#3a7bd0", "this book": "#009080"}
+PARTY_COLOURS = {
+    "paper": "#d1590a",
+    "LMArena": "#3a7bd0",
+    "press": "#48668e",
+    "this book": "#009080",
+}
 LICENCE_COLOURS = {
     "proprietary": "#7d6bd6",
     "open-weight": "#b07d00",
@@ -53,7 +58,7 @@ LICENCE_COLOURS = {
 CATEGORIES = ["#3a7bd0", "#d1590a", "#009080", "#c80078", "#b07d00", "#7d6bd6"]
 
 PARTY = alt.Scale(domain=[*PARTY_COLOURS], range=[*PARTY_COLOURS.values()])
-"""Colour scale for who says it: the paper, LMArena or this book."""
+"""Colour scale for who says it: the paper, LMArena, the press or this book."""
 
 LICENCE = alt.Scale(domain=[*LICENCE_COLOURS], range=[*LICENCE_COLOURS.values()])
 """Colour scale for how a model is released."""

@@ -86,8 +86,8 @@ def describe(name: str) -> pd.DataFrame:
     ValueError
         If no table has this name.
     """
-    fields = pd.DataFrame(_record(name)["schema"]["fields"]).set_index("name")
-    return fields.reindex(columns=["type", "unit", "description"]).fillna("")
+    fields = [{"unit": ""} | field for field in _record(name)["schema"]["fields"]]
+    return pd.DataFrame(fields).set_index("name")[["type", "unit", "description"]]
 
 
 def _record(name: str) -> dict:

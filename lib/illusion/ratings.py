@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg import cho_solve
-from scipy.special import ndtri
+from scipy.special import expit, ndtri
 
 from illusion import battles, ranks
 from illusion.battles import PairCounts
@@ -159,7 +159,7 @@ def win_probability(difference: float | np.ndarray) -> float | np.ndarray:
         ``1 / (1 + 10 ** (-difference / 400))``, a probability; with ties, the
         expected score, a tie being half a win (Bradley and Terry 1952).
     """
-    return 1 / (1 + 10 ** (-np.asarray(difference) / 400))[()]
+    return expit(np.asarray(difference) / ELO)[()]
 
 
 def elo_difference(probability: float | np.ndarray) -> float | np.ndarray:

@@ -36,6 +36,9 @@ def signs(pages: Iterable[str]) -> set[int]:
             shown = re.sub(r"<annotation\b.*?</annotation>", "", formula, flags=re.S)
             text = html.unescape(re.sub(r"<[^>]*>", "", shown))
             found |= set(map(ord, text))
+            # The sign of a root is no character of the formula.
+            if re.search(r"<m(?:sqrt|root)\b", shown):
+                found.add(ord("√"))
     return found
 
 

@@ -174,6 +174,12 @@ REPAIRS = (
         expected=False,
     ),
     Repair(
+        "a link to a notebook's cell, as JupyterLab follows it",
+        r'(<a href="[a-z0-9-]+)\.ipynb#',
+        r"\1.html#",
+        expected=False,
+    ),
+    Repair(
         "rows' names that are not marked as such",
         r"<tbody>.*?</tbody>",
         lambda match: match[0].replace("<th>", '<th scope="row">'),

@@ -1,0 +1,35 @@
+"""The computations behind the ledger, one module per chapter.
+
+A module has ``COMPUTED``, from a claim's id to the function that computes it,
+and ``UNAVAILABLE``, from the id of a claim that nobody outside can check to what
+would be needed and who has it. :mod:`illusion.claims` turns them into verdicts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What this book finds about a claim.
+
+    Attributes
+    ----------
+    ours : float
+        Our value, in the claim's unit: a day is a proleptic ordinal, yes is 1.
+    reason : str
+        One sentence: why the two agree or not.
+    error : float or None
+        Standard error of our value, in the claim's unit, if it has one.
+    other : float or None
+        Our value under another assumption or definition that is as good.
+    depends : {"assumption", "definition"} or None
+        What `other` differs in.
+    """
+
+    ours: float
+    reason: str
+    error: float | None = None
+    other: float | None = None
+    depends: str | None = None
