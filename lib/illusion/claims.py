@@ -96,11 +96,14 @@ def show(*names: str) -> None:
         A name that is neither.
     """
     ledger = evaluate()
-    topic = ledger.index.str.split(".").str[0]
+    chosen: list[str] = []
     for name in names:
-        if name not in ledger.index and name not in topic:
+        topic = [known for known in ledger.index if known.split(".")[0] == name]
+        found = [name] if name in ledger.index else topic
+        if not found:
             raise KeyError(f"{name!r} is neither a claim nor a topic of the ledger.")
-    ledger = ledger[ledger.index.isin(names) | topic.isin(names)]
+        chosen += found
+    ledger = ledger.loc[chosen]
     rows = [
         _row(name, claim, f' id="{anchor(name)}"', escape(claim["claim"]))
         for name, claim in ledger.iterrows()
