@@ -166,7 +166,8 @@
       const label = document.createElement("label");
       const select = document.createElement("select");
       const values = [...new Set(rows.map((row) => row.dataset[key]))];
-      select.append(new Option("all", ""), ...values.map((v) => new Option(v, v)));
+      const shown = (value) => new Option(value.replaceAll("-", " "), value);
+      select.append(new Option("all", ""), ...values.map(shown));
       select.addEventListener("change", () => {
         chosen[key] = select.value;
         update();

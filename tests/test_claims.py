@@ -91,7 +91,7 @@ def stored(chapter: str) -> list[dict]:
         (104, 106, "depends"),
         (95, 94, "depends"),
         (106, 94, "differs"),
-        (106, 100, "differs"),
+        (106, 100, "depends"),
         (104, 0, "depends"),
     ],
 )
@@ -266,9 +266,26 @@ def test_show_has_the_asked_rows_in_their_order(shown):
     assert "Press: press summary" in second_hand
     assert "read second-hand" in second_hand
     assert "read second-hand" not in gap
-    for part in ("Paper: v1 s3.3, Fig. 9", "17 points", "± 15.3", "reproduced. Its"):
+    for part in (
+        "Paper: v1 s3.3, Fig. 9",
+        "17 points",
+        "(standard error 15.3 points)",
+        "reproduced. Its",
+    ):
         assert part in gap
     assert "10 variants–not checkable. Who made" in unavailable
+
+
+def test_show_of_a_topic_has_all_of_its_claims(shown):
+    claims.show("number-one", "aya.lmarena-copy", "best-of-n")
+    topics = CLAIMS.index.str.partition(".").get_level_values(0)
+    names = [
+        *CLAIMS.index[topics == "number-one"],
+        "aya.lmarena-copy",
+        *CLAIMS.index[topics == "best-of-n"],
+    ]
+    ids = [row["attrs"]["id"] for row in Rows(shown[0]).rows]
+    assert ids == list(map(claims.anchor, names))
 
 
 @pytest.mark.parametrize("known", [[], ["aya.paper-8b-gap"]])
@@ -347,17 +364,14 @@ def tie_rate():
     return sum(totals[2:]) / sum(totals)
 
 
-def test_error_of_a_score_is_that_of_votes_against_equals(tie_rate):
-    error = private_testing.error_after(3000)
-    assert private_testing.error_after(12_000) == pytest.approx(error / 2)
-    ideal = 800 / np.log(10) * ((1 - tie_rate) / 3000) ** 0.5
-    # Opponents on the board are not all equals, which costs some.
-    assert 1 < error / ideal < 1.1
+def error_of(tie_rate):
+    """Standard error after 3,000 votes against equals, Elo points."""
+    return 800 / np.log(10) * ((1 - tie_rate) / 3000) ** 0.5
 
 
 @pytest.mark.parametrize(("n", "final"), [(5, None), (20, "n20"), (50, "n50")])
-def test_gains_of_the_final_version(n, final):
-    error = private_testing.error_after(3000)
+def test_gains_of_the_final_version(n, final, tie_rate):
+    error = error_of(tie_rate)
     expected = pytest.approx(maximum(n) * np.hypot(25, error), rel=1e-9)
     assert value(f"best-of-n.press-n{n}") == expected
     if final:
@@ -370,15 +384,16 @@ def test_gains_of_the_final_version(n, final):
 
 
 def test_gain_of_identical_variants(tie_rate):
-    error = 800 / np.log(10) * ((1 - tie_rate) / 3000) ** 0.5
-    expected = pytest.approx(maximum(50) * error, rel=1e-9)
+    expected = pytest.approx(maximum(50) * error_of(tie_rate), rel=1e-9)
     assert value("best-of-n.lmarena-n50") == expected
 
 
-def test_share_that_is_skill():
-    stays = 25**2 / (25**2 + private_testing.error_after(3000) ** 2)
-    assert value("best-of-n.lmarena-nba") == pytest.approx(stays, rel=1e-9)
+def test_share_that_is_skill(tie_rate):
+    stays = 25**2 / (25**2 + error_of(tie_rate) ** 2)
     assert value("best-of-n.lmarena-to-zero", "other") == pytest.approx(stays, rel=1e-9)
+    assert value("best-of-n.lmarena-nba") == 1
+    assert value("best-of-n.lmarena-nba", "other") == 0
+    assert f"{stays:.0%} of the lead" in value("best-of-n.lmarena-nba", "reason")
 
 
 def test_gains_of_the_first_version():
@@ -393,7 +408,7 @@ def test_gains_of_the_first_version():
         expected = pytest.approx(ours * maximum(10), rel=1e-9)
         assert value(f"best-of-n.paper-v1-{name}-n10") == expected
     assert value("best-of-n.lmarena-ten-times") == pytest.approx(gain[50] / 11)
-    assert value("best-of-n.lmarena-ten-times", "other") == pytest.approx(70 / 11)
+    assert f"{70 / 11:.0f} times" in value("best-of-n.lmarena-ten-times", "reason")
 
 
 def test_one_spread_gives_the_three_numbers_of_the_press():
@@ -402,20 +417,25 @@ def test_one_spread_gives_the_three_numbers_of_the_press():
     (spread,), *_ = np.linalg.lstsq(z[:, None], gains)
     for n in (5, 20, 50):
         reason = value(f"best-of-n.press-n{n}", "reason")
-        assert f"a spread of {spread:.0f} points would give all three" in reason
+        assert f"a spread of {spread:.0f} would give all three" in reason
         assert CLAIMS.loc[f"best-of-n.press-n{n}", "tolerance"] == 5
     assert (abs(spread * z - gains) < 5).all()
 
 
 def test_share_of_votes_from_before_the_listing():
-    rows = [r for r in raw("post_listing_drift") if r["horizon_days"] == "14"]
+    # Models first seen on 7 July 2024, after a gap in the copies, may be older.
+    rows = [
+        r
+        for r in raw("post_listing_drift")
+        if r["horizon_days"] == "14" and r["first_date"] > "2024-07-07"
+    ]
     assert len({r["model"] for r in rows}) == len(rows)
     left = statistics.median(1 - float(r["frac_new"]) for r in rows)
     name = "best-of-n.lmarena-within-days"
     assert value(name) == pytest.approx(left, abs=1e-12)
     votes = statistics.median(int(r["votes0"]) / int(r["votes1"]) for r in rows)
     assert value(name) == pytest.approx(votes, abs=0.001)
-    assert f"median of {len(rows)} models" in value(name, "reason")
+    assert f"median of {len(rows)} new models" in value(name, "reason")
 
 
 def test_distances_of_the_aya_pairs():
@@ -433,11 +453,11 @@ def test_models_between_the_aya_copies():
     scores = [float(r["score"]) for r in raw("aya_neighbours")]
     assert sorted(s for s in scores if 1052 < s < 1069) == [1054, 1061, 1066, 1067]
     assert value("aya.paper-four-between") == 4
-    # Two draws, and models strewn evenly over the part of the board that is shown.
+    # Two draws around the mean of the two scores, and the eight models shown.
     rng = np.random.default_rng(12)
-    error = value("aya.paper-8b-gap", "error") / 2**0.5
-    apart = abs(np.diff(rng.normal(0, error, (200_000, 2)), axis=1))
-    between = apart * (len(scores) - 1) / (max(scores) - min(scores))
+    errors = np.array([42, 43]) / 2 / 1.96
+    low, high = np.sort(rng.normal(1060.5, errors, (200_000, 2))).T
+    between = sum((low < s) & (s < high) for s in scores)
     allowed = 4 * between.std() / len(between) ** 0.5
     assert abs(private_testing.expected_between() - between.mean()) < allowed
 
@@ -447,7 +467,7 @@ def test_counts_and_days():
     assert value("variants.paper-meta-total") == variants["Meta"]
     assert value("variants.paper-providers") == sum(n > 0 for n in variants.values())
     main = sum(int(r["main_arena"]) for r in raw("private_variants"))
-    assert value("variants.paper-identified") == main
+    assert f"adds up to {main};" in value("variants.paper-identified", "reason")
     assert value("policy.lmarena-march-2024") == date(2024, 3, 1).toordinal()
     assert value("policy.lmarena-march-2024", "other") == date(2024, 4, 29).toordinal()
     days = [date.fromisoformat(r["first_day"]) for r in raw("number_one")]

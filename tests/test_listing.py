@@ -23,11 +23,25 @@ def test_a_half_width_follows_the_last_known_votes():
     law = data.load("ci_vs_votes").set_index("subset")["c_median"]
     # Listed on the day it came first: nothing else is known of it.
     votes = drift["votes0"]["gemini-exp-1121"].iloc[0]
-    expected = law["votes 5000-10000"] / np.sqrt(votes)
+    assert 2_000 < votes < 5_000
+    expected = law["votes 2000-5000"] / np.sqrt(votes)
     assert table["half_width"]["gemini-exp-1121"] == pytest.approx(expected)
     # A leader that returns has more votes than when it was listed.
     back = table["half_width"]["chatgpt-4o-latest-20240903"]
     assert back.iloc[1] < back.iloc[0]
+    # And so has a leader that was overtaken two weeks after it was listed.
+    later = drift.loc["chatgpt-4o-latest-20241120"]
+    later = later["votes1"][later["horizon_days"] == 14].iloc[0]
+    expected = law["votes 10000-30000"] / np.sqrt(later)
+    overtaken = table["runner_up_half_width"]["gemini-exp-1206"]
+    assert overtaken == pytest.approx(expected)
+
+
+def test_runner_up_may_be_as_new_as_the_leader():
+    table = listing.leads("2024-08-01").set_index("model")
+    march = table.loc["grok-3-preview-02-24"]
+    assert march["runner_up"] == "gpt-4.5-preview-2025-02-27"
+    assert table["runner_up"]["gemini-exp-1121"] == "chatgpt-4o-latest-20241120"
 
 
 def test_half_widths_are_near_the_published_ones():

@@ -67,19 +67,18 @@ def verdict(value: float, tolerance: float, finding: Finding) -> str:
     Returns
     -------
     str
-        ``"differs"`` if ours is outside the tolerance. Otherwise
-        ``"assumption"`` or ``"definition"`` if the finding has another value,
-        under another of these, that is outside; else ``"reproduced"``.
+        ``"assumption"`` or ``"definition"`` if the finding has two values, under
+        two of these, of which one is inside the tolerance. Otherwise
+        ``"reproduced"`` if ours is inside, and ``"differs"`` if not.
     """
 
     def agrees(ours: float) -> bool:
         return abs(ours - value) <= tolerance + 1e-9
 
-    if not agrees(finding.ours):
-        return "differs"
-    if finding.other is not None and not agrees(finding.other):
+    ours = agrees(finding.ours)
+    if finding.other is not None and agrees(finding.other) != ours:
         return str(finding.depends)
-    return "reproduced"
+    return "reproduced" if ours else "differs"
 
 
 def show(*names: str) -> None:
@@ -103,7 +102,7 @@ def show(*names: str) -> None:
         if not found:
             raise KeyError(f"{name!r} is neither a claim nor a topic of the ledger.")
         chosen += found
-    ledger = ledger.loc[chosen]
+    ledger = ledger.loc[list(dict.fromkeys(chosen))]
     rows = [
         _row(name, claim, f' id="{anchor(name)}"', escape(claim["claim"]))
         for name, claim in ledger.iterrows()
@@ -170,7 +169,8 @@ def in_words(number: float, unit: str) -> str:
         return "yes" if number else "no"
     if unit == "share":
         return f"{number:.0%}"
-    text = f"{number:.0f}" if abs(number - round(number)) < 0.05 else f"{number:.1f}"
+    # Rounded first, and 0 added: nothing is minus nought.
+    text = f"{round(number, 1) + 0.0:.1f}".removesuffix(".0")
     if text == "1":
         unit = unit.removesuffix("s")
     return f"{text} {unit}"
@@ -213,10 +213,11 @@ def _number(value: str | float, unit: str | float) -> float:
 
 
 def _row(name: str, claim: pd.Series, attributes: str, text: str) -> str:
+    party = claim["party"]
     second_hand = ", read second-hand" if claim["evidence"] == "secondary" else ""
     ours = in_words(claim["ours"], claim["unit"])
     if pd.notna(claim["error"]):
-        ours += f" ± {claim['error']:.1f}"
+        ours += f" (standard error {in_words(claim['error'], claim['unit'])})"
     cells = {
         "Published": escape(in_words(claim["value"], claim["unit"])),
         "This book": escape(ours),
@@ -226,7 +227,7 @@ def _row(name: str, claim: pd.Series, attributes: str, text: str) -> str:
     body = "".join(f'<td data-label="{k}">{v}</td>' for k, v in cells.items())
     return (
         f"<tr{attributes}>"
-        f'<th scope="row">{text}<br><small>{claim["party"].replace("p", "P", 1)}: '
+        f'<th scope="row">{text}<br><small>{escape(party[0].upper() + party[1:])}: '
         f"{who}{second_hand}</small></th>{body}</tr>"
     )
 

@@ -12,6 +12,18 @@ from scipy import stats
 
 from illusion import data
 
+FIRST = "2024-07-07"
+"""Models first seen on this day, after a gap in the copies, may be older."""
+
+# The bands of the table ci_vs_votes, by the votes below which each ends.
+_BANDS = (
+    (2_000, "votes 300-2000"),
+    (5_000, "votes 2000-5000"),
+    (10_000, "votes 5000-10000"),
+    (30_000, "votes 10000-30000"),
+    (np.inf, "votes 30000 and more"),
+)
+
 
 def leads(since: str) -> pd.DataFrame:
     """Return every change of the leader, with what the leads are worth.
@@ -25,11 +37,11 @@ def leads(since: str) -> pd.DataFrame:
     -------
     DataFrame
         One row per change to the end of the history of votes, in the order of time:
-        ``day``, ``model``, ``organisation``, ``lead`` over the second, and
+        ``day``, ``model``, ``organisation``, ``lead`` over ``runner_up``, and
         ``half_width`` and ``runner_up_half_width``, those of the 95% intervals
-        (Elo points). A half-width is that of the published intervals of models
-        with 5,000 to 10,000 votes, scaled to the last number of votes known on that
-        day; the second is taken to be the model that led before.
+        (Elo points). A half-width is the median one of all models with about as
+        many votes, scaled to the last number of votes known on that day; the second
+        is the model that led before, or one listed on the same day with its score.
 
     Raises
     ------
@@ -38,37 +50,45 @@ def leads(since: str) -> pd.DataFrame:
     """
     law = data.load("ci_vs_votes").set_index("subset")["c_median"]
     drift, months = data.load("post_listing_drift"), data.load("votes_by_month")
-    known = pd.concat(
-        [
-            drift[["model", "first_date", "votes0"]].set_axis(
-                ["model", "day", "votes"], axis=1
-            ),
-            months[["model", "snapshot", "votes_cumulative"]].set_axis(
-                ["model", "day", "votes"], axis=1
-            ),
-        ]
-    )
+    drift["later"] = drift["first_date"] + pd.to_timedelta(drift["horizon_days"], "D")
+    counts = [
+        drift[["model", "first_date", "votes0"]],
+        drift[["model", "later", "votes1"]],
+        months[["model", "snapshot", "votes_cumulative"]],
+    ]
+    columns = ["model", "day", "votes"]
+    known = pd.concat([part.set_axis(columns, axis="columns") for part in counts])
 
     def half_width(model: str, day: pd.Timestamp) -> float:
-        votes = known["votes"][(known["model"] == model) & (known["day"] <= day)]
-        if votes.empty:
+        votes = known["votes"][(known["model"] == model) & (known["day"] <= day)].max()
+        if pd.isna(votes):
             raise ValueError(
                 f"No number of votes of {model!r} is public by {day:%Y-%m-%d}; votes "
                 "per model begin on 2024-06-19."
             )
-        return float(law["votes 5000-10000"] / np.sqrt(votes.max()))
+        band = next(name for most, name in _BANDS if votes < most)
+        return float(law[band] / np.sqrt(votes))
 
     first = data.load("number_one").rename(
         columns={"first_day": "day", "lead_at_start": "lead"}
     )
+    # The second is the model that led before, unless one that was listed on the
+    # same day has the score that the lead leaves to it.
     first["runner_up"] = first["model"].shift()
-    first = first[first["day"].between(since, known["day"].max())]
+    listed = drift.drop_duplicates("model")
+    left = (first["score_first"] - first["lead"]).round().astype("int64")
+    second = first.assign(score0=left).merge(
+        listed, left_on=["day", "score0"], right_on=["first_date", "score0"]
+    )
+    same_day = second.set_index("day")["model_y"]
+    first["runner_up"] = first["day"].map(same_day).fillna(first["runner_up"])
+    first = first[first["day"].between(since, months["snapshot"].max())]
     for column, side in (
         ("half_width", "model"),
         ("runner_up_half_width", "runner_up"),
     ):
         first[column] = list(map(half_width, first[side], first["day"]))
-    columns = ["day", "model", "organisation", "lead"]
+    columns = ["day", "model", "organisation", "lead", "runner_up"]
     columns += ["half_width", "runner_up_half_width"]
     return first[columns].reset_index(drop=True)
 
@@ -105,7 +125,23 @@ def mean_changes(
         high=table["mean"] + half,
         p=2 * t.sf(np.abs(table["mean"] / table["sem"])),
     )
-    table = table.sort_values("p")
-    left = np.arange(len(table), 0, -1)
-    table["holm"] = (table["p"] * left).cummax().clip(upper=1)
-    return table
+    return table.assign(holm=holm(table["p"])).sort_values("p")
+
+
+def holm(p: pd.Series) -> pd.Series:
+    """Correct p-values for looking at many, by Holm's (1979) procedure.
+
+    Parameters
+    ----------
+    p : Series
+        Probabilities.
+
+    Returns
+    -------
+    Series
+        In the order of `p`. Whatever is called shown below 0.05 here holds a
+        false finding with a probability of at most 0.05, all looks together.
+    """
+    ordered = p.sort_values()
+    left = np.arange(len(ordered), 0, -1)
+    return (ordered * left).cummax().clip(upper=1).reindex(p.index)
