@@ -102,6 +102,22 @@ def test_verdict(ours, other, expected, depends):
     assert claims.verdict(100, 5, finding) == expected
 
 
+@pytest.mark.parametrize(
+    ("ours", "other", "expected"),
+    [
+        (80, 120, "assumption"),
+        (120, 80, "assumption"),
+        (98, 120, "assumption"),
+        (98, 103, "reproduced"),
+        (70, 90, "differs"),
+        (110, 130, "differs"),
+    ],
+)
+def test_verdict_on_a_range(ours, other, expected):
+    finding = Finding(ours, "Why.", other=other, depends="assumption", between=True)
+    assert claims.verdict(100, 5, finding) == expected
+
+
 def test_verdict_forgives_rounding_and_no_more():
     assert abs(1.1 - 1) > 0.1  # in floating point
     assert claims.verdict(1, 0.1, Finding(1.1, "Why.")) == "reproduced"

@@ -17,16 +17,22 @@ import pandas as pd
 from IPython.display import display
 
 from illusion import charts, data
-from illusion.ledger import Finding, private_testing, ranking
+from illusion.ledger import (
+    Finding,
+    data_asymmetry,
+    private_testing,
+    ranking,
+    silent_deprecation,
+)
 
-MODULES = (ranking, private_testing)
+MODULES = (ranking, private_testing, data_asymmetry, silent_deprecation)
 COMPUTED = {name: f for module in MODULES for name, f in module.COMPUTED.items()}
 UNAVAILABLE = {name: why for m in MODULES for name, why in m.UNAVAILABLE.items()}
 
 VERDICTS = {
     "reproduced": "our number lies within the claim's tolerance",
     "definition": "it does under one definition and not under another as good",
-    "assumption": "it does under one assumption that nobody can check",
+    "assumption": "it does under one assumption and not under another as good",
     "differs": "our number lies outside the tolerance",
     "not checkable": "the data are not public; the reason says who has them",
 }
@@ -42,8 +48,8 @@ def evaluate() -> pd.DataFrame:
         Indexed by claim, in the order of the file, with its columns (`value` as a
         number: a day as its ordinal, yes as 1) and ``ours``, ``error`` (standard
         error; NaN if there is none), ``other`` (our value under the other
-        assumption or definition; NaN if there is none), ``verdict`` and
-        ``reason``.
+        assumption or definition; NaN if there is none), ``between`` (whether ours
+        may be anything between the two), ``verdict`` and ``reason``.
 
     Raises
     ------
@@ -68,7 +74,8 @@ def verdict(value: float, tolerance: float, finding: Finding) -> str:
     -------
     str
         ``"assumption"`` or ``"definition"`` if the finding has two values, under
-        two of these, of which one is inside the tolerance. Otherwise
+        two of these, of which one is inside the tolerance, or if the value lies
+        between two ends that are both outside. Otherwise
         ``"reproduced"`` if ours is inside, and ``"differs"`` if not.
     """
 
@@ -76,8 +83,10 @@ def verdict(value: float, tolerance: float, finding: Finding) -> str:
         return abs(ours - value) <= tolerance + 1e-9
 
     ours = agrees(finding.ours)
-    if finding.other is not None and agrees(finding.other) != ours:
-        return str(finding.depends)
+    if finding.other is not None:
+        inside = finding.between and (finding.ours < value) == (value < finding.other)
+        if agrees(finding.other) != ours or (inside and not ours):
+            return str(finding.depends)
     return "reproduced" if ours else "differs"
 
 
@@ -184,13 +193,13 @@ def _evaluated() -> pd.DataFrame:
         for value, unit in zip(ledger["value"], ledger["unit"], strict=True)
     ]
     found = [_judge(name, claim) for name, claim in ledger.iterrows()]
-    columns = ["ours", "error", "other", "verdict", "reason"]
+    columns = ["ours", "error", "other", "between", "verdict", "reason"]
     return ledger.join(pd.DataFrame(found, ledger.index, columns))
 
 
 def _judge(name: str, claim: pd.Series) -> tuple:
     if name in UNAVAILABLE:
-        return (None, None, None, "not checkable", UNAVAILABLE[name])
+        return (None, None, None, False, "not checkable", UNAVAILABLE[name])
     if name not in COMPUTED:
         raise ValueError(
             f"The claim {name!r} is computed nowhere. Give it a function in COMPUTED "
@@ -199,7 +208,8 @@ def _judge(name: str, claim: pd.Series) -> tuple:
         )
     found = COMPUTED[name]()
     judged = verdict(claim["value"], claim["tolerance"], found)
-    return (found.ours, found.error, found.other, judged, found.reason)
+    numbers = (found.ours, found.error, found.other, found.between)
+    return (*numbers, judged, found.reason)
 
 
 def _number(value: str | float, unit: str | float) -> float:
@@ -216,6 +226,9 @@ def _row(name: str, claim: pd.Series, attributes: str, text: str) -> str:
     party = claim["party"]
     second_hand = ", read second-hand" if claim["evidence"] == "secondary" else ""
     ours = in_words(claim["ours"], claim["unit"])
+    if claim["between"]:
+        low, high = sorted([claim["ours"], claim["other"]])
+        ours = f"{low:.1f} to {in_words(high, claim['unit'])}"
     if pd.notna(claim["error"]):
         ours += f" (standard error {in_words(claim['error'], claim['unit'])})"
     cells = {

@@ -26,6 +26,8 @@ class Finding:
         Our value under another assumption or definition that is as good.
     depends : {"assumption", "definition"} or None
         What `other` differs in.
+    between : bool
+        Whether our value may be anything from `ours` to `other`.
     """
 
     ours: float
@@ -33,3 +35,4 @@ class Finding:
     error: float | None = None
     other: float | None = None
     depends: str | None = None
+    between: bool = False
