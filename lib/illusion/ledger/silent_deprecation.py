@@ -8,7 +8,7 @@ from functools import cache, partial
 import numpy as np
 import pandas as pd
 
-from illusion import data, deprecation, ratings
+from illusion import data, deprecation, ratings, removal
 from illusion.ledger import Finding
 
 PER_DAY = 10
@@ -225,9 +225,9 @@ def list_day() -> Finding:
 
 
 @cache
-def tables() -> deprecation.WinTables:
+def tables() -> removal.WinTables:
     """Return the paper's win tables."""
-    return deprecation.WinTables.from_table(data.load("transitivity"))
+    return removal.WinTables.from_table(data.load("transitivity"))
 
 
 PUBLISHED = ("A B D C", "B A C D")
@@ -281,7 +281,7 @@ def disconnected() -> Finding:
     """Whether a solver that starts at zero prints the disconnected ranks."""
     table = true_ratings()
     published = " ".join(table["rank_disconnected"].sort_values().index)
-    orders = deprecation.orders_of_groups(table["true_rating"])
+    orders = removal.orders_of_groups(table["true_rating"])
     groups = [group for group, order in orders.items() if order == published]
     names = ["".join(g) for g in groups]
     rest = "".join(sorted(set(table.index) - set("".join(names))))
