@@ -337,6 +337,24 @@ def difference(
     )
 
 
+def tie_probability(p: float | np.ndarray, tie_rate: float) -> float | np.ndarray:
+    """Probability of a tie between two models, by how far they are apart.
+
+    Parameters
+    ----------
+    p : float or ndarray
+        Expected score of one of them, a tie being half a win; probability.
+    tie_rate : float
+        Probability of a tie between equals.
+
+    Returns
+    -------
+    float or ndarray
+        ``tie_rate * 4 p (1 - p)``: it falls off as the two move apart.
+    """
+    return tie_rate * 4 * p * (1 - p)
+
+
 def simulate(
     models: tuple[str, ...],
     score: np.ndarray,
@@ -357,9 +375,9 @@ def simulate(
         Places of the two models, ``a < b``, and how often they meet.
     rng : numpy.random.Generator
     tie_rate : float
-        Probability of a tie between equals, at most 0.5. It falls off as
-        ``4 p (1 - p)`` with the win probability p, half of it taken from each
-        side, so that the expected score stays that of Bradley and Terry.
+        Probability of a tie between equals, at most 0.5; see
+        :func:`tie_probability`. Half of a tie is taken from each side, so that
+        the expected score stays that of Bradley and Terry.
 
     Returns
     -------
@@ -367,7 +385,7 @@ def simulate(
     """
     a, b, n = pairs
     p = win_probability(score[a] - score[b])
-    tie = tie_rate * 4 * p * (1 - p)
+    tie = tie_probability(p, tie_rate)
     drawn = rng.multinomial(n, np.stack([p - tie / 2, 1 - p - tie / 2, tie], axis=-1))
     return PairCounts(models, a, b, *drawn.T)
 

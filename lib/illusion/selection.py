@@ -19,7 +19,13 @@ from scipy.optimize import brentq
 from scipy.special import log_ndtr
 
 from illusion.likelihood import ELO
-from illusion.ratings import elo_difference, fit, simulate, win_probability
+from illusion.ratings import (
+    elo_difference,
+    fit,
+    simulate,
+    tie_probability,
+    win_probability,
+)
 
 # An integral over a smooth density that falls off at both ends: the trapezoid rule
 # is exact to rounding once the steps are a fraction of the narrowest part.
@@ -421,7 +427,7 @@ def draw(
         if skill_sd:
             skill = rng.normal(0, skill_sd, (rows, n))
             p = win_probability(skill)
-            tie = tie_rate * 4 * p * (1 - p)
+            tie = tie_probability(p, tie_rate)
         decided = votes
         if tie_rate:
             decided = votes - rng.binomial(votes, tie, (rows, n))

@@ -255,21 +255,21 @@ def march_2024() -> Finding:
     return Finding(page, why, other=section, depends="definition")
 
 
-def aya(pair: str) -> tuple[float, float]:
-    """Difference of the two scores of a pair and its standard error.
-
-    The error takes the two intervals as independent, as nothing else is public.
-    """
+def aya(pair: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the two scores of a pair, and their standard errors, by the paper."""
     table = data.load("aya_vision").query("pair == @pair")
     table = table[table["source"].str.startswith("paper")]
-    half_width = (table["ci_plus"] + table["ci_minus"]) / 2
-    first, second = table["score"]
-    return float(first - second), float(np.sqrt((half_width**2).sum()) / 1.96)
+    error = (table["ci_plus"] + table["ci_minus"]) / 2 / 1.96
+    return table["score"].to_numpy(), error.to_numpy()
 
 
 def aya_gap(pair: str) -> Finding:
-    """Difference of a pair, with what chance makes of it."""
-    gap, error = aya(pair)
+    """Difference of a pair, with what chance makes of it.
+
+    The two intervals are taken as independent, as nothing else is public.
+    """
+    (first, second), errors = aya(pair)
+    gap, error = float(first - second), float(np.hypot(*errors))
     low, high = gap - 1.96 * error, gap + 1.96 * error
     holds = "holds" if low <= 0 <= high else "does not hold"
     why = f"Its 95% interval, {low:.0f} to {high:.0f} points, {holds} zero."
@@ -305,8 +305,7 @@ def aya_copy() -> Finding:
 
 def four_between() -> Finding:
     """Count the models between the two copies."""
-    table = data.load("aya_vision").query("pair == '8B identical'")
-    high, low = table.loc[table["source"].str.startswith("paper"), "score"]
+    (high, low), _ = aya("8B identical")
     scores = data.load("aya_neighbours")["score"]
     why = (
         "The board is dense there: two copies that differ by chance alone have "
@@ -317,11 +316,9 @@ def four_between() -> Finding:
 
 def expected_between() -> float:
     """Expected number of the known neighbours between two copies of equal skill."""
-    table = data.load("aya_vision").query("pair == '8B identical'")
-    table = table[table["source"].str.startswith("paper")]
-    error = (table["ci_plus"] + table["ci_minus"]).to_numpy() / 2 / 1.96
+    pair, errors = aya("8B identical")
     scores = data.load("aya_neighbours")["score"].to_numpy()
-    below = ndtr((scores - table["score"].mean()) / error[:, None])
+    below = ndtr((scores - pair.mean()) / errors[:, None])
     return float((below[0] * (1 - below[1]) + below[1] * (1 - below[0])).sum())
 
 

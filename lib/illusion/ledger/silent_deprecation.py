@@ -101,27 +101,29 @@ def percent(name: str, column: str) -> float:
     return float(100 * row[column] / row["models"])
 
 
-def total_percent(name: str) -> Finding:
-    """Percentage of a class that is listed or silent."""
+def open_percent(name: str) -> Finding:
+    """Percentage of an open class that is listed or silent, by the paper's figure."""
     listed, quiet = percent(name, "listed"), percent(name, "silent")
     why = (
         f"The figure has {listed:.1f}% listed and {quiet:.1f}% silent, together "
-        f"{listed + quiet:.1f}%"
+        f"{listed + quiet:.1f}%; the text seems to have exchanged the two open classes."
     )
-    if name == "proprietary":
-        known = public_models()
-        known = known[known["licence_class"] == name]["gone"]
-        unseen = int(split().loc[name, "models"]) - len(known)
-        ours = 100 * (known.sum() + unseen) / (len(known) + unseen)
-        why = (
-            f"{known.sum()} of {len(known)} in the public record, {known.mean():.0%}; "
-            f"{ours:.0f}% if the {unseen} that only the paper has were all inactive."
-        )
-        return Finding(
-            float(ours), why, other=float(100 * known.mean()), depends="assumption"
-        )
-    why += "; the text seems to have exchanged the two open classes."
     return Finding(percent(name, "inactive"), why)
+
+
+def proprietary_percent() -> Finding:
+    """Percentage of proprietary models that are gone, with and without the unseen."""
+    known = public_models()
+    known = known[known["licence_class"] == "proprietary"]["gone"]
+    unseen = int(split().loc["proprietary", "models"]) - len(known)
+    ours = 100 * (known.sum() + unseen) / (len(known) + unseen)
+    why = (
+        f"{known.sum()} of {len(known)} in the public record, {known.mean():.0%}; "
+        f"{ours:.0f}% if the {unseen} that only the paper has were all inactive."
+    )
+    return Finding(
+        float(ours), why, other=float(100 * known.mean()), depends="assumption"
+    )
 
 
 def official_percent(name: str) -> Finding:
@@ -302,9 +304,9 @@ COMPUTED: dict[str, Callable[[], Finding]] = {
     "silent.paper-205": silent,
     "silent.paper-inactive": inactive,
     "silent.paper-official-47": official,
-    "silent.paper-open-weight": partial(total_percent, "open-weight"),
-    "silent.paper-open-source": partial(total_percent, "open-source"),
-    "silent.paper-proprietary": partial(total_percent, "proprietary"),
+    "silent.paper-open-weight": partial(open_percent, "open-weight"),
+    "silent.paper-open-source": partial(open_percent, "open-source"),
+    "silent.paper-proprietary": proprietary_percent,
     "silent.paper-official-proprietary": partial(official_percent, "proprietary"),
     "silent.paper-official-open-weight": partial(official_percent, "open-weight"),
     "silent.paper-open-share-v1": open_share,
