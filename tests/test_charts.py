@@ -171,9 +171,9 @@ def test_scales_name_every_colour():
         stored = scale.to_dict()
         made = dict(zip(stored["domain"], stored["range"], strict=True))
         assert made == colours
-    # The press seldom speaks: its colour is kept for it.
+    # Others seldom speak: their colour is kept for them.
     everyone = {*charts.PARTY_COLOURS.values(), *charts.LICENCE_COLOURS.values()}
-    assert set(charts.CATEGORIES) == everyone - {charts.PARTY_COLOURS["press"]}
+    assert set(charts.CATEGORIES) == everyone - {charts.PARTY_COLOURS["others"]}
 
 
 def linear(colour: str) -> np.ndarray:

@@ -159,7 +159,7 @@ def test_a_claim_that_nobody_answers_is_named(name, monkeypatch, recomputed):
 def test_ids_say_who_says_it():
     assert CLAIMS.index.is_unique
     for name, party in CLAIMS["party"].items():
-        form = r"[a-z0-9]+(-[a-z0-9]+)*\.(paper|lmarena|press)(-[a-z0-9]+)+"
+        form = r"[a-z0-9]+(-[a-z0-9]+)*\.(paper|lmarena|others)(-[a-z0-9]+)+"
         match = re.fullmatch(form, name)
         assert match, name
         assert match[2] == party.lower(), name
@@ -274,12 +274,12 @@ def test_summary_counts_each_claim_once(monkeypatch):
 
 
 def test_show_has_the_asked_rows_in_their_order(shown):
-    names = ["best-of-n.press-n5", "aya.paper-8b-gap", "variants.paper-google"]
+    names = ["best-of-n.others-n5", "aya.paper-8b-gap", "variants.paper-google"]
     claims.show(*names)
     rows = Rows(shown[0]).rows
     assert [row["attrs"] for row in rows] == [{"id": claims.anchor(n)} for n in names]
     second_hand, gap, unavailable = (row["text"] for row in rows)
-    assert "Press: press summary" in second_hand
+    assert "Others: press summary" in second_hand
     assert "read second-hand" in second_hand
     assert "read second-hand" not in gap
     for part in (
@@ -389,7 +389,7 @@ def error_of(tie_rate):
 def test_gains_of_the_final_version(n, final, tie_rate):
     error = error_of(tie_rate)
     expected = pytest.approx(maximum(n) * np.hypot(25, error), rel=1e-9)
-    assert value(f"best-of-n.press-n{n}") == expected
+    assert value(f"best-of-n.others-n{n}") == expected
     if final:
         name = f"best-of-n.paper-final-{final}"
         assert value(name) == expected
@@ -432,9 +432,9 @@ def test_one_spread_gives_the_three_numbers_of_the_press():
     gains = np.array([20, 40, 50])
     (spread,), *_ = np.linalg.lstsq(z[:, None], gains)
     for n in (5, 20, 50):
-        reason = value(f"best-of-n.press-n{n}", "reason")
+        reason = value(f"best-of-n.others-n{n}", "reason")
         assert f"a spread of {spread:.0f} would give all three" in reason
-        assert CLAIMS.loc[f"best-of-n.press-n{n}", "tolerance"] == 5
+        assert CLAIMS.loc[f"best-of-n.others-n{n}", "tolerance"] == 5
     assert (abs(spread * z - gains) < 5).all()
 
 

@@ -47,7 +47,7 @@ SIGNIFICANT_DIGITS = 6
 PARTY_COLOURS = {
     "paper": "#d1590a",
     "LMArena": "#3a7bd0",
-    "press": "#48668e",
+    "others": "#48668e",
     "this book": "#009080",
 }
 LICENCE_COLOURS = {
@@ -58,7 +58,7 @@ LICENCE_COLOURS = {
 CATEGORIES = ["#3a7bd0", "#d1590a", "#009080", "#c80078", "#b07d00", "#7d6bd6"]
 
 PARTY = alt.Scale(domain=[*PARTY_COLOURS], range=[*PARTY_COLOURS.values()])
-"""Colour scale for who says it: the paper, LMArena, the press or this book."""
+"""Colour scale for who says it: the paper, LMArena, others or this book."""
 
 LICENCE = alt.Scale(domain=[*LICENCE_COLOURS], range=[*LICENCE_COLOURS.values()])
 """Colour scale for how a model is released."""

@@ -226,7 +226,7 @@ COMPUTED: dict[str, Callable[[], Finding]] = {
     "shares.lmarena-meta": partial(by_lmarena, "Meta"),
     "shares.lmarena-cohere": partial(by_lmarena, "Cohere"),
     "shares.lmarena-deepseek": partial(by_lmarena, "DeepSeek"),
-    "votes.press-battles": press_battles,
+    "votes.others-battles": press_battles,
     "sampling.paper-google-rate": partial(rate, "Google"),
     "sampling.paper-openai-rate": partial(rate, "OpenAI"),
     "sampling.paper-allen-ai-rate": partial(rate, "Allen AI"),
