@@ -20,12 +20,19 @@ from illusion import charts, data
 from illusion.ledger import (
     Finding,
     data_asymmetry,
+    overfitting,
     private_testing,
     ranking,
     silent_deprecation,
 )
 
-MODULES = (ranking, private_testing, data_asymmetry, silent_deprecation)
+MODULES = (
+    ranking,
+    private_testing,
+    data_asymmetry,
+    overfitting,
+    silent_deprecation,
+)
 COMPUTED = {name: f for module in MODULES for name, f in module.COMPUTED.items()}
 UNAVAILABLE = {name: why for m in MODULES for name, why in m.UNAVAILABLE.items()}
 
