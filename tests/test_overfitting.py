@@ -113,8 +113,11 @@ def both():
 def test_a_skill_of_its_own_costs_a_benchmark_its_agreement(both):
     def mean(specific):
         rng = np.random.default_rng(3)
-        drawn = [overfitting.proxy_board(both, 0.5, specific, rng) for _ in range(50)]
-        return np.mean([overfitting.agreement(one).of_separated for one in drawn])
+        values = []
+        for _ in range(50):
+            drawn = overfitting.proxy_board(both, (2, 0), specific, rng)
+            values.append(overfitting.agreement(drawn).of_separated)
+        return np.mean(values)
 
     values = [mean(specific) for specific in (0, 50, 150)]
     assert values[0] > 0.99
@@ -123,8 +126,8 @@ def test_a_skill_of_its_own_costs_a_benchmark_its_agreement(both):
 
 def test_proxy_board_has_the_slope_and_the_spread_it_is_asked_for(both):
     rng = np.random.default_rng(4)
-    drawn = [overfitting.proxy_board(both, 0.5, 30, rng) for _ in range(500)]
-    points = np.array([one["points"] for one in drawn])
+    drawn = [overfitting.proxy_board(both, (2, 50), 30, rng) for _ in range(500)]
+    points = np.array([one["points"] for one in drawn]) - 50
     # 20,000 draws; an interval of 16 either side is a standard error of 8.2.
     assert (points - both["points"].to_numpy()).std() == pytest.approx(
         np.hypot(30, 16 / 1.96), rel=0.01

@@ -235,7 +235,10 @@ def with_tuned(
 
 
 def proxy_board(
-    boards: pd.DataFrame, slope: float, specific: float, rng: np.random.Generator
+    boards: pd.DataFrame,
+    line: tuple[float, float],
+    specific: float,
+    rng: np.random.Generator,
 ) -> pd.DataFrame:
     """Draw a benchmark that follows the Arena up to a skill of its own.
 
@@ -244,8 +247,8 @@ def proxy_board(
     boards : DataFrame
         As :func:`on_both` returns it: the Arena's scores are kept, and the widths of
         the benchmark's intervals.
-    slope : float
-        Points on the Arena per point on the benchmark.
+    line : (slope, intercept)
+        Points on the benchmark against Arena score.
     specific : float
         Standard deviation over models of what is good for the benchmark and for
         nothing else, Elo points of the benchmark.
@@ -257,7 +260,8 @@ def proxy_board(
         `boards` with ``points`` and its interval drawn anew.
     """
     half = (boards["upper_points"] - boards["lower_points"]) / 2
-    points = rng.normal(boards["score"] / slope, np.hypot(specific, half / 1.96))
+    mean = np.polyval(line, boards["score"])
+    points = rng.normal(mean, np.hypot(specific, half / 1.96))
     ends = {"lower_points": points - half, "upper_points": points + half}
     return boards.assign(points=points, **ends)
 
