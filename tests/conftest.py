@@ -1,7 +1,8 @@
 """What the tests share: the built site, served, and a browser to read it.
 
-The site is built once, from the sources, outside of the tree. Every request
-that does not go to the local server is refused and recorded.
+The site is built once, from the sources, outside of the tree, whatever the
+number of processes that test it. Every request that does not go to the local
+server is refused and recorded.
 """
 
 import gzip
@@ -16,6 +17,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -30,6 +33,29 @@ BROWSER_OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+MAX_WORKERS = 4
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Take a process per core, but for single files, which start sooner without."""
+    if all(Path(arg.split("::")[0]).is_file() for arg in config.args):
+        return 0
+    # More would wait for the longest chapter, and each has a browser of its own.
+    cores = min(os.cpu_count() or 1, MAX_WORKERS)
+    return cores if cores > 1 else 0
+
+
+class Spread(LoadFileScheduling):
+    """Files stay whole, but for the visits of the site's pages."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        visit = nodeid.startswith("tests/test_site.py::") and "[" in nodeid
+        return nodeid if visit else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> LoadFileScheduling:
+    """Spread the tests over the processes."""
+    return Spread(config, log)
 
 
 def cannot(reason: str) -> None:
@@ -41,19 +67,32 @@ def cannot(reason: str) -> None:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the book, warnings as errors, and return the folder of its pages."""
-    out = tmp_path_factory.mktemp("site")
+    """Return the folder of the book's pages, built with warnings as errors."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    # The first process builds; the others wait, and learn how it ended.
+    with FileLock(shared / "site.lock"):
+        ended = shared / "site.txt"
+        if not ended.exists():
+            ended.write_text(build(shared / "site"), encoding="utf-8")
+    if fault := ended.read_text(encoding="utf-8"):
+        pytest.fail(f"The book does not build:\n{fault}", pytrace=False)
+    return shared / "site" / "_build" / "html"
+
+
+def build(out: Path) -> str:
+    """Build the book in a folder and return what went wrong, or nothing."""
     # This Python's Jupyter Book, whether or not its scripts are on the path.
     run = "from jupyter_book.cli.main import main; main()"
     command = [sys.executable, "-c", run, "build", str(ROOT)]
     command += ["--path-output", str(out), "-W", "-n", "--keep-going"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    log = done.stdout + done.stderr
-    if done.returncode:
-        lines = [line for line in log.splitlines() if "WARNING" in line]
-        lines = lines or log.splitlines()[-40:]
-        pytest.fail("The book does not build:\n" + "\n".join(lines), pytrace=False)
-    return out / "_build" / "html"
+    if not done.returncode:
+        return ""
+    lines = (done.stdout + done.stderr).splitlines()
+    faults = [line for line in lines if "WARNING" in line] or lines[-40:]
+    return "\n".join(faults) or f"exit code {done.returncode}, no output"
 
 
 class _Server(SimpleHTTPRequestHandler):
