@@ -6,6 +6,7 @@ import statistics
 from collections import Counter
 from datetime import date
 from html.parser import HTMLParser
+from itertools import combinations
 
 import nbformat
 import numpy as np
@@ -15,7 +16,8 @@ from conftest import ROOT
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from illusion import claims, data
+from illusion import claims, data, influence, ratings
+from illusion.battles import PairCounts
 from illusion.ledger import Finding, private_testing
 
 CLAIMS = data.load("claims").set_index("id")
@@ -232,9 +234,36 @@ def test_a_copy_of_the_ledger_can_be_changed():
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_chapter_shows_each_of_its_claims_once(chapter):
-    found = Counter(row["attrs"].get("id") for row in stored(chapter))
+    rows = [row["attrs"] for row in stored(chapter)]
     own = CLAIMS.index[CLAIMS["chapter"] == chapter]
+    found = Counter(attrs["id"] for attrs in rows if "id" in attrs)
     assert found == Counter(map(claims.anchor, own))
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_claim_of_another_chapter_is_linked_to_it(chapter):
+    ledger = claims.evaluate()
+    home = {
+        f"{there}.ipynb#{claims.anchor(name)}": name
+        for name, there in ledger["chapter"].items()
+    }
+    for row in stored(chapter):
+        if "id" in row["attrs"]:
+            continue
+        name = home[row["links"][0]]
+        assert ledger.loc[name, "chapter"] != chapter, f"{name} has two rows here"
+        assert ledger.loc[name, "reason"] in row["text"], f"{name}: run {chapter} again"
+
+
+def test_rebuttal_shows_what_decides_each_point():
+    points = data.load("rebuttal_points").set_index("id")
+    wanted = [name.split() for name in points["claims"]]
+    assert all(len(set(names)) == len(names) > 0 for names in wanted)
+    assert {name for names in wanted for name in names} <= set(CLAIMS.index)
+    shown = [row["links"][0] for row in stored("rebuttal") if "id" not in row["attrs"]]
+    assert [link.split("#")[1] for link in shown] == [
+        claims.anchor(name) for names in wanted for name in names
+    ]
 
 
 def test_landing_page_links_each_claim_to_its_row():
@@ -494,3 +523,76 @@ def test_counts_and_days():
 def test_board_claim_is_about_all_of_the_board():
     scores = [r["score"] for r in raw("board_2024-08") if r["score"]]
     assert CLAIMS.loc["ranking.lmarena-board", "value"] == str(len(scores))
+
+
+# Overfitting, and the rebuttal.
+
+
+@pytest.mark.parametrize(("percent", "win"), [(30, 0.427), (70, 0.499)])
+def test_gains_are_those_of_the_win_rates(percent, win):
+    assert value(f"gain.paper-{percent}") == pytest.approx(100 * (win / 0.235 - 1))
+    odds = win / (1 - win) / (0.235 / 0.765)
+    direct = value(f"gain.paper-direct-{percent}")
+    assert direct == pytest.approx(100 * odds / (1 + odds))
+    # Standard error of a difference of log-odds, from two samples of 500.
+    spread = np.sqrt(sum(1 / (500 * p * (1 - p)) for p in (win, 0.235)))
+    error = value(f"gain.paper-direct-{percent}", "error")
+    assert error == pytest.approx(direct * (100 - direct) / 100 * spread)
+
+
+def test_fall_of_mmlu_is_told_by_its_error():
+    for percent, share in ((30, 0.644), (70, 0.659)):
+        variance = sum(p * (1 - p) / 14_042 for p in (0.665, share))
+        error = value(f"mmlu.paper-{percent}", "error")
+        assert error == pytest.approx(100 * np.sqrt(variance))
+        fall = value(f"mmlu.paper-{percent}")
+        clear = "no fall" not in value(f"mmlu.paper-{percent}", "reason")
+        assert (fall > 1.96 * error) == clear
+
+
+def test_agreement_of_arenahard_is_that_of_a_loop():
+    board = ratings.fit(PairCounts.from_table(data.load("battles_2024-08-14"))).table()
+    hard = data.load("arenahard_2024-07").query("in_published_agreement")
+    hard = hard.set_index("arena_name")
+    total = separated = 0
+    for one, other in combinations(hard.index, 2):
+        signs = []
+        for table, low, high in (
+            (hard, "lower_pct", "upper_pct"),
+            (board, "lower", "upper"),
+        ):
+            a, b = table.loc[one], table.loc[other]
+            signs.append(int(a[low] > b[high]) - int(b[low] > a[high]))
+        total += signs[0] * signs[1]
+        separated += signs[0] * signs[1] != 0
+    assert len(hard) == 20
+    assert value("arenahard.paper-agreement") == pytest.approx(100 * total / separated)
+    assert value("arenahard.paper-agreement", "other") == pytest.approx(
+        100 * total / 190
+    )
+
+
+def test_first_place_holds_by_the_votes_that_are_counted():
+    votes = PairCounts.from_table(data.load("battles_2024-08-14"))
+    first, second = ratings.fit(votes).table().index[:2]
+    found = influence.fewest_removed(votes, first, second)
+    assert ratings.fit(found.left).table().index[0] == second
+    share = 1e6 * (1 - found.left.n_battles / votes.n_battles)
+    assert value("handful.others-share") == pytest.approx(share)
+    low, high = (value("handful.others-two", column) for column in ("ours", "other"))
+    assert 1 <= low < high < 0.01 * 57_477
+    chosen, any_pair = (
+        value(f"rigging.others-{name}") for name in ("hundreds", "thousand")
+    )
+    assert chosen < any_pair
+    assert value("rigging.others-hundreds", "other") == any_pair
+
+
+def test_claude_fell_in_rank_and_not_in_score():
+    table = data.load("claude_3_5_sonnet_rank").set_index("snapshot").sort_index()
+    newer = table[table["model"] == "claude-3-5-sonnet-20241022"]
+    reason = value("sonnet.others-low", "reason")
+    for number in newer["rank_by_score"].iloc[[0, -1]]:
+        assert str(number) in reason
+    # The ranks by interval are those of the rule, never worse than by score.
+    assert (table["rank_by_interval"] <= table["rank_by_score"]).all()

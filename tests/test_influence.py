@@ -74,9 +74,9 @@ def test_two_models_need_one_win_more_than_the_margin(wins, losses, ties):
     assert found.left.wins_b[0] == losses
     assert found.left.ties[0] == ties
     assert found.lead > 0 > found.lead_after
-    assert influence.fewest_added(two(wins, losses, ties), "a", "b") == (
-        wins - losses + 1
-    )
+    for chosen in (True, False):
+        added = influence.fewest_added(two(wins, losses, ties), "a", "b", chosen=chosen)
+        assert added == wins - losses + 1
 
 
 @pytest.mark.parametrize("seed", range(4, 8))
@@ -144,7 +144,7 @@ def test_toppling_takes_the_least_over_all_challengers(seed):
 def test_added_wins_are_the_fewest(seed):
     counts = board(60, seed)
     first, other = ratings.fit(counts).table().index[:2]
-    added = influence.fewest_added(counts, first, other)
+    added = influence.fewest_added(counts, first, other, chosen=True)
     i, j = sorted(map(counts.models.index, (first, other)))
     pair = (counts.a == i) & (counts.b == j)
     side = 1 if counts.models[i] == first else 0
@@ -162,16 +162,84 @@ def test_who_is_behind_cannot_be_toppled():
         influence.fewest_removed(two(60, 40), "b", "a")
 
 
-@pytest.mark.parametrize("function", ["influence", "fewest_removed", "fewest_added"])
-def test_an_unknown_model_is_refused(function):
+@pytest.mark.parametrize("seed", range(23, 26))
+def test_who_cannot_choose_the_pair_needs_more(seed):
+    counts = board(60, seed)
+    first, other = ratings.fit(counts).table().index[:2]
+    chosen, spread = (
+        influence.fewest_added(counts, first, other, chosen=chosen)
+        for chosen in (True, False)
+    )
+    assert spread > chosen
+
+    def after(number):
+        # All pairs meet equally often: a fifth of the wins over each opponent.
+        place = counts.models.index(other)
+        more = np.zeros(outcomes(counts).shape)
+        more[0, counts.a == place] = more[1, counts.b == place] = -number / 5
+        return lead(less(counts, more), first, other)
+
+    assert after(spread) < -1e-6 < after(spread - 1)
+
+
+def test_thinned_votes_are_some_of_the_votes():
+    counts, rng = board(300, seed=30), np.random.default_rng(31)
+    drawn = [influence.thinned(counts, 900, rng) for _ in range(400)]
+    assert all(one.n_battles == 900 for one in drawn)
+    cells = np.array([outcomes(one) for one in drawn])
+    assert (cells <= outcomes(counts)).all()
+    expected = outcomes(counts) * 900 / counts.n_battles
+    assert cells.mean(axis=0) == pytest.approx(expected, abs=5 * 4.5 / 20)
+    # Without replacement: less varied than independent draws would be.
+    share = expected / 900
+    ratio = (cells.var(axis=0) / (900 * share * (1 - share))).mean()
+    assert ratio == pytest.approx(1 - 900 / counts.n_battles, abs=0.05)
+
+
+def test_bad_votes_anywhere_blur_the_scores():
+    counts = board(3000, seed=32)
+    blurred = influence.with_bad_votes(counts, 0.1)
+    assert blurred.battles == pytest.approx(counts.battles, abs=2)
+    before, after = (ratings.fit(one).score for one in (counts, blurred))
+    assert (np.abs(after) < np.abs(before)).all()
+    assert (influence.with_bad_votes(counts, 0).wins_a == counts.wins_a).all()
+
+
+def test_bad_votes_against_a_model_turn_its_wins():
+    counts = board(100, seed=33)
+    turned = influence.with_bad_votes(counts, 0.5, against="c")
+    before, after = counts.totals(), turned.totals()
+    assert (after["battles"] == before["battles"]).all()
+    assert (after["ties"] == before["ties"]).all()
+    assert after.loc["c", "wins"] == pytest.approx(before.loc["c", "wins"] / 2, abs=5)
+    rest = ~turned.totals().index.isin(["c"])
+    assert (after["wins"][rest] >= before["wins"][rest]).all()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda counts: influence.influence(counts, "a", "z"),
+        lambda counts: influence.fewest_removed(counts, "z", "a"),
+        lambda counts: influence.fewest_added(counts, "a", "z", chosen=True),
+        lambda counts: influence.with_bad_votes(counts, 0.1, against="z"),
+    ],
+)
+def test_an_unknown_model_is_refused(call):
     with pytest.raises(ValueError, match="'z' is not in these battles"):
-        getattr(influence, function)(two(60, 40), "a", "z")
+        call(two(60, 40))
 
 
 def test_models_that_never_met_are_refused():
     wins = {("a", "b"): 6, ("b", "a"): 4, ("b", "c"): 5, ("c", "b"): 5}
     with pytest.raises(ValueError, match="'a' and 'c' never met"):
-        influence.fewest_added(PairCounts.from_wins(wins), "a", "c")
+        influence.fewest_added(PairCounts.from_wins(wins), "a", "c", chosen=True)
+
+
+def test_a_board_without_a_ranking_is_refused():
+    wins = {("a", "b"): 6, ("b", "a"): 4, ("b", "c"): 5}
+    with pytest.raises(NoRankingError, match="'c' never won"):
+        influence.fewest_to_topple(PairCounts.from_wins(wins))
 
 
 def test_a_lead_that_nothing_undoes_is_said_to_be_one():

@@ -23,6 +23,7 @@ from illusion.ledger import (
     overfitting,
     private_testing,
     ranking,
+    rebuttal,
     silent_deprecation,
 )
 
@@ -32,6 +33,7 @@ MODULES = (
     data_asymmetry,
     overfitting,
     silent_deprecation,
+    rebuttal,
 )
 COMPUTED = {name: f for module in MODULES for name, f in module.COMPUTED.items()}
 UNAVAILABLE = {name: why for m in MODULES for name, why in m.UNAVAILABLE.items()}
@@ -110,15 +112,7 @@ def show(*names: str) -> None:
     KeyError
         A name that is neither.
     """
-    ledger = evaluate()
-    chosen: list[str] = []
-    for name in names:
-        topic = [known for known in ledger.index if known.split(".")[0] == name]
-        found = [name] if name in ledger.index else topic
-        if not found:
-            raise KeyError(f"{name!r} is neither a claim nor a topic of the ledger.")
-        chosen += found
-    ledger = ledger.loc[list(dict.fromkeys(chosen))]
+    ledger = _chosen(names)
     rows = [
         _row(name, claim, f' id="{anchor(name)}"', escape(claim["claim"]))
         for name, claim in ledger.iterrows()
@@ -126,9 +120,15 @@ def show(*names: str) -> None:
     _display(rows, "ledger", ledger)
 
 
-def show_ledger() -> None:
-    """Show all claims, each linked to the cell that computes it."""
-    ledger = evaluate()
+def show_ledger(*names: str) -> None:
+    """Show claims, each linked to the cell that computes it.
+
+    Parameters
+    ----------
+    *names : str
+        Ids or topics, as for :func:`show`; all claims if there are none.
+    """
+    ledger = _chosen(names) if names else evaluate()
     rows = []
     for name, claim in ledger.iterrows():
         keys = "".join(
@@ -138,7 +138,7 @@ def show_ledger() -> None:
         place = f"{claim['chapter']}.ipynb#{anchor(name)}"
         link = f'<a href="{place}">{escape(claim["claim"])}</a>'
         rows.append(_row(name, claim, keys, link))
-    _display(rows, "ledger ledger-all", ledger)
+    _display(rows, "ledger" if names else "ledger ledger-all", ledger)
 
 
 def show_summary() -> None:
@@ -190,6 +190,18 @@ def in_words(number: float, unit: str) -> str:
     if text == "1":
         unit = unit.removesuffix("s")
     return f"{text} {unit}"
+
+
+def _chosen(names: Iterable[str]) -> pd.DataFrame:
+    ledger = evaluate()
+    chosen: list[str] = []
+    for name in names:
+        topic = [known for known in ledger.index if known.split(".")[0] == name]
+        found = [name] if name in ledger.index else topic
+        if not found:
+            raise KeyError(f"{name!r} is neither a claim nor a topic of the ledger.")
+        chosen += found
+    return ledger.loc[list(dict.fromkeys(chosen))]
 
 
 @cache

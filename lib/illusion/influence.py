@@ -71,9 +71,11 @@ def influence(counts: PairCounts, leader: str, challenger: str) -> np.ndarray:
     ------
     ValueError
         A model that is not in the battles.
+    NoRankingError
+        Battles that leave some model without a finite score; also below.
     """
     places = _places(counts, leader, challenger)
-    return _influence(maximise(Problem(counts, "half")), counts, places)
+    return _influence(_fit(counts), counts, places)
 
 
 @one_thread
@@ -102,7 +104,7 @@ def fewest_removed(counts: PairCounts, leader: str, challenger: str) -> Removal:
         without a finite score.
     """
     places = _places(counts, leader, challenger)
-    peak = maximise(Problem(counts, "half"))
+    peak = _fit(counts)
     lead = _lead(peak, places)
     if lead <= 0:
         raise ValueError(
@@ -134,7 +136,7 @@ def fewest_to_topple(counts: PairCounts, n_challengers: int = 5) -> Removal:
     Removal
         Of the challenger that needs fewest.
     """
-    peak = maximise(Problem(counts, "half"))
+    peak = _fit(counts)
     first, *behind = np.argsort(-peak.x)[: n_challengers + 1]
     guesses = sorted((_predicted(counts, peak, (first, k)), k) for k in behind)
     best: Removal | None = None
@@ -148,19 +150,24 @@ def fewest_to_topple(counts: PairCounts, n_challengers: int = 5) -> Removal:
 
 
 @one_thread
-def fewest_added(counts: PairCounts, leader: str, challenger: str) -> int:
-    """Find the fewest added wins of the challenger over the leader that undo a lead.
+def fewest_added(
+    counts: PairCounts, leader: str, challenger: str, *, chosen: bool
+) -> int:
+    """Find the fewest added wins of the challenger that undo a lead.
 
     Parameters
     ----------
     counts : PairCounts
-        The two must have met.
     leader, challenger : str
+    chosen : bool
+        Whether who adds votes can choose the pair: then all are wins over the leader,
+        which they must have met. If not, they are wins over the opponents that the
+        challenger meets, as often as it meets them.
 
     Returns
     -------
     int
-        Battles, all won by the challenger against the leader, by refits.
+        Battles, by refits. Without choice, only those of the challenger count.
 
     Raises
     ------
@@ -168,27 +175,88 @@ def fewest_added(counts: PairCounts, leader: str, challenger: str) -> int:
         A model that is not in the battles, or two that never met.
     """
     i, j = places = _places(counts, leader, challenger)
-    pair = np.flatnonzero((counts.a == min(i, j)) & (counts.b == max(i, j)))
-    if not len(pair):
+    pairs = (counts.a == j) | (counts.b == j)
+    if chosen:
+        pairs &= (counts.a == i) | (counts.b == i)
+    if not pairs.any():
         raise ValueError(f"{leader!r} and {challenger!r} never met.")
-    side = "wins_b" if i < j else "wins_a"
-    peak = maximise(Problem(counts, "half"))
+    share = np.where(pairs, counts.battles, 0) / counts.battles[pairs].sum()
+    won = np.stack([counts.a == j, counts.b == j]) * share
+    peak = _fit(counts)
 
     def behind(added: int) -> bool:
-        wins = getattr(counts, side).copy()
-        wins[pair] += added
-        return _lead(_refit(replace(counts, **{side: wins}), peak), places) < _BEHIND
+        problem = Problem(counts, "half")
+        problem.outcomes[:2] += added * won
+        problem.start = peak.x
+        return _lead(maximise(problem), places) < _BEHIND
 
     return _first(behind, 1)
 
 
-def _places(counts: PairCounts, leader: str, challenger: str) -> tuple[int, int]:
-    for name in (leader, challenger):
+def thinned(counts: PairCounts, n: int, rng: np.random.Generator) -> PairCounts:
+    """Draw n of the battles, without replacement.
+
+    Parameters
+    ----------
+    counts : PairCounts
+    n : int
+        At most the battles there are.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    PairCounts
+    """
+    outcomes = _outcomes(counts)
+    drawn = rng.multivariate_hypergeometric(outcomes.ravel(), n, method="marginals")
+    return _with_outcomes(counts, drawn.reshape(outcomes.shape))
+
+
+def with_bad_votes(
+    counts: PairCounts, share: float, against: str | None = None
+) -> PairCounts:
+    """Replace a share of the votes by bad ones.
+
+    Parameters
+    ----------
+    counts : PairCounts
+    share : float
+        Of all votes, or of those that one model has won.
+    against : str, optional
+        Model whose wins become losses. If not given, votes anywhere become as likely
+        a win of either side as a tie.
+
+    Returns
+    -------
+    PairCounts
+        Expected counts, rounded.
+
+    Raises
+    ------
+    ValueError
+        A model that is not in the battles.
+    """
+    good = _outcomes(counts)
+    if against is None:
+        bad = np.broadcast_to(counts.battles / 3, good.shape)
+        return _with_outcomes(
+            counts, np.rint((1 - share) * good + share * bad).astype(int)
+        )
+    (place,) = _places(counts, against)
+    turned = np.stack([counts.a == place, counts.b == place]) * good[:2]
+    turned = np.rint(share * turned).astype(int)
+    left = good.copy()
+    left[:2] += turned[::-1] - turned
+    return _with_outcomes(counts, left)
+
+
+def _places(counts: PairCounts, *models: str) -> tuple[int, ...]:
+    for name in models:
         if name not in counts.models:
             raise ValueError(
                 f"{name!r} is not in these battles. `.models` lists the names."
             )
-    return counts.models.index(leader), counts.models.index(challenger)
+    return tuple(map(counts.models.index, models))
 
 
 def _lead(peak: Peak, places: tuple[int, int]) -> float:
@@ -197,6 +265,11 @@ def _lead(peak: Peak, places: tuple[int, int]) -> float:
 
 def _outcomes(counts: PairCounts) -> np.ndarray:
     return np.stack([counts.wins_a, counts.wins_b, counts.ties])
+
+
+def _with_outcomes(counts: PairCounts, outcomes: np.ndarray) -> PairCounts:
+    wins_a, wins_b, ties = outcomes
+    return replace(counts, wins_a=wins_a, wins_b=wins_b, ties=ties)
 
 
 def _influence(peak: Peak, counts: PairCounts, places: tuple[int, int]) -> np.ndarray:
@@ -235,8 +308,7 @@ def _without(counts: PairCounts, order: np.ndarray, number: int) -> PairCounts:
     taken = np.diff(np.minimum(np.cumsum(taken), number), prepend=0)
     left = available.copy().ravel()
     left[rank] -= taken
-    wins_a, wins_b, ties = left.reshape(available.shape)
-    return replace(counts, wins_a=wins_a, wins_b=wins_b, ties=ties)
+    return _with_outcomes(counts, left.reshape(available.shape))
 
 
 def _fewest(
@@ -247,15 +319,16 @@ def _fewest(
 
     def without(number: int) -> tuple[int, Peak, PairCounts]:
         left = _without(counts, order, number)
-        return number, _refit(left, start), left
+        return number, _fit(left, start), left
 
     return without(_first(lambda k: _lead(without(k)[1], places) < _BEHIND, guess))
 
 
-def _refit(counts: PairCounts, start: Peak) -> Peak:
+def _fit(counts: PairCounts, start: Peak | None = None) -> Peak:
     require_ranking(counts)
     problem = Problem(counts, "half")
-    problem.start = start.x
+    if start is not None:
+        problem.start = start.x
     return maximise(problem)
 
 
