@@ -24,7 +24,7 @@ _BEHIND = -1e-6
 
 @dataclass(frozen=True, eq=False)
 class Removal:
-    """The battles that are left out to put another model first.
+    """The battles that are left out to put one model ahead of another.
 
     Attributes
     ----------
@@ -80,10 +80,11 @@ def influence(counts: PairCounts, leader: str, challenger: str) -> np.ndarray:
 
 @one_thread
 def fewest_removed(counts: PairCounts, leader: str, challenger: str) -> Removal:
-    """Find the fewest battles without which the challenger is ahead.
+    """Find few battles without which the challenger is ahead of the leader.
 
     Battles are taken in the order of their influence, counted anew on what is left
-    as long as that saves battles.
+    as long as that saves battles. No fewer of this order do; of another one, fewer
+    might.
 
     Parameters
     ----------
@@ -123,7 +124,7 @@ def fewest_removed(counts: PairCounts, leader: str, challenger: str) -> Removal:
 
 @one_thread
 def fewest_to_topple(counts: PairCounts, n_challengers: int = 5) -> Removal:
-    """Find the fewest battles without which another model is first.
+    """Find few battles without which another model is first.
 
     Parameters
     ----------
@@ -141,7 +142,7 @@ def fewest_to_topple(counts: PairCounts, n_challengers: int = 5) -> Removal:
     guesses = sorted((_predicted(counts, peak, (first, k)), k) for k in behind)
     best: Removal | None = None
     for guess, k in guesses:
-        # Refits need a little less than the prediction, never half.
+        # Predictions are off by a tenth or so: one of twice as many cannot win.
         if best is not None and guess > 2 * best.removed:
             break
         found = fewest_removed(counts, counts.models[first], counts.models[k])

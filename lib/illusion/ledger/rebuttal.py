@@ -52,15 +52,18 @@ def handful() -> Finding:
 
 
 def handful_share() -> Finding:
-    """Share of votes that decide the first place, in all public votes."""
+    """Share of votes that decide the first place, in samples of the study's size."""
+    share = 1e6 * fewest_of_samples() / research()["sample"]
     votes = ranking.public_votes()
     found = influence.fewest_to_topple(votes)
     why = (
-        f"{found.removed} of our {votes.n_battles / 1e6:.2f} million votes hold a lead "
-        f"of {found.lead:.0f} points: fitted without them, {found.challenger} is "
-        "first. The study's votes are others than ours."
+        f"So it is in the same samples. Of all {votes.n_battles / 1e6:.2f} million "
+        f"public votes, {found.removed} carry a lead of {found.lead:.0f} points, "
+        f"{1e6 * found.removed / votes.n_battles:.0f} per million. The study's votes "
+        "are others."
     )
-    return Finding(1e6 * found.removed / votes.n_battles, why)
+    low, high = float(share.min()), float(share.max())
+    return Finding(low, why, other=high, depends="assumption", between=True)
 
 
 def added(chosen: bool) -> Finding:
@@ -70,8 +73,9 @@ def added(chosen: bool) -> Finding:
     here, other = count(chosen=chosen), count(chosen=not chosen)
     pair, any_pair = (here, other) if chosen else (other, here)
     why = (
-        f"To put {second} first on the public votes takes {pair} wins over {leader}, "
-        f"or {any_pair} over the opponents it meets, if the pair cannot be chosen."
+        f"To put {second} first takes {pair} wins over {leader}, or {any_pair} over "
+        "the opponents it meets, if the pair cannot be chosen. The study's attack is "
+        "another one."
     )
     return Finding(float(here), why, other=float(other), depends="assumption")
 
