@@ -197,21 +197,27 @@ def test_thinned_votes_are_some_of_the_votes():
 
 
 def test_bad_votes_anywhere_blur_the_scores():
-    counts = board(3000, seed=32)
-    blurred = influence.with_bad_votes(counts, 0.1)
-    assert blurred.battles == pytest.approx(counts.battles, abs=2)
+    counts, rng = board(3000, seed=32), np.random.default_rng(37)
+    blurred = influence.with_bad_votes(counts, 0.1, rng)
+    assert (blurred.battles == counts.battles).all()
+    # A tenth less of every expected win, and as much of the scores.
     before, after = (ratings.fit(one).score for one in (counts, blurred))
-    assert (np.abs(after) < np.abs(before)).all()
-    assert (influence.with_bad_votes(counts, 0).wins_a == counts.wins_a).all()
+    assert np.polyfit(before, after, 1)[0] == pytest.approx(0.9, abs=0.04)
+    assert (influence.with_bad_votes(counts, 0, rng).wins_a == counts.wins_a).all()
+    random = influence.with_bad_votes(counts, 1, rng)
+    share = outcomes(random).sum(axis=1) / counts.n_battles
+    assert share == pytest.approx([1 / 3] * 3, abs=0.01)
 
 
 def test_bad_votes_against_a_model_turn_its_wins():
-    counts = board(100, seed=33)
-    turned = influence.with_bad_votes(counts, 0.5, against="c")
+    counts, rng = board(100, seed=33), np.random.default_rng(38)
+    turned = influence.with_bad_votes(counts, 0.5, rng, against="c")
     before, after = counts.totals(), turned.totals()
     assert (after["battles"] == before["battles"]).all()
     assert (after["ties"] == before["ties"]).all()
-    assert after.loc["c", "wins"] == pytest.approx(before.loc["c", "wins"] / 2, abs=5)
+    assert after.loc["c", "wins"] == pytest.approx(before.loc["c", "wins"] / 2, abs=30)
+    everything = influence.with_bad_votes(counts, 1, rng, against="c").totals()
+    assert everything.loc["c", "wins"] == 0
     rest = ~turned.totals().index.isin(["c"])
     assert (after["wins"][rest] >= before["wins"][rest]).all()
 
@@ -222,7 +228,9 @@ def test_bad_votes_against_a_model_turn_its_wins():
         lambda counts: influence.influence(counts, "a", "z"),
         lambda counts: influence.fewest_removed(counts, "z", "a"),
         lambda counts: influence.fewest_added(counts, "a", "z", chosen=True),
-        lambda counts: influence.with_bad_votes(counts, 0.1, against="z"),
+        lambda counts: influence.with_bad_votes(
+            counts, 0.1, np.random.default_rng(0), against="z"
+        ),
     ],
 )
 def test_an_unknown_model_is_refused(call):

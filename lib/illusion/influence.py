@@ -214,7 +214,10 @@ def thinned(counts: PairCounts, n: int, rng: np.random.Generator) -> PairCounts:
 
 
 def with_bad_votes(
-    counts: PairCounts, share: float, against: str | None = None
+    counts: PairCounts,
+    share: float,
+    rng: np.random.Generator,
+    against: str | None = None,
 ) -> PairCounts:
     """Replace a share of the votes by bad ones.
 
@@ -222,33 +225,30 @@ def with_bad_votes(
     ----------
     counts : PairCounts
     share : float
-        Of all votes, or of those that one model has won.
+        Probability that a vote is bad, each independently.
+    rng : numpy.random.Generator
     against : str, optional
-        Model whose wins become losses. If not given, votes anywhere become as likely
-        a win of either side as a tie.
+        Model of whose wins the bad ones become losses. If not given, bad votes are
+        anywhere, and as likely a win of either side as a tie.
 
     Returns
     -------
     PairCounts
-        Expected counts, rounded.
 
     Raises
     ------
     ValueError
         A model that is not in the battles.
     """
-    good = _outcomes(counts)
+    outcomes = _outcomes(counts)
+    bad = rng.binomial(outcomes, share)
     if against is None:
-        bad = np.broadcast_to(counts.battles / 3, good.shape)
-        return _with_outcomes(
-            counts, np.rint((1 - share) * good + share * bad).astype(int)
-        )
+        cast = rng.multinomial(bad.sum(axis=0), [1 / 3] * 3).T
+        return _with_outcomes(counts, outcomes - bad + cast)
     (place,) = _places(counts, against)
-    turned = np.stack([counts.a == place, counts.b == place]) * good[:2]
-    turned = np.rint(share * turned).astype(int)
-    left = good.copy()
-    left[:2] += turned[::-1] - turned
-    return _with_outcomes(counts, left)
+    turned = bad[:2] * np.stack([counts.a == place, counts.b == place])
+    outcomes[:2] += turned[::-1] - turned
+    return _with_outcomes(counts, outcomes)
 
 
 def _places(counts: PairCounts, *models: str) -> tuple[int, ...]:

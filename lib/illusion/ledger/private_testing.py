@@ -342,11 +342,29 @@ def march() -> Finding:
     return Finding(float(row["lead"]), why)
 
 
+def released() -> Finding:
+    """Whether every experimental model that was listed is the one released."""
+    table = data.load("sibling_checkpoints")
+    pair = table[table["family"].str.contains("exp vs released")].set_index("model")
+    (experiment,) = [name for name in pair.index if name.endswith("experimental")]
+    (other,) = pair.index.drop(experiment)
+    seen = data.load("models_2025-04-24").set_index("model").loc[experiment]
+    days = (seen["last_seen"] - seen["first_seen"]).days
+    scores = pair["score_first"]
+    why = (
+        f"{experiment} was listed for {days} days at {scores[experiment]:.0f}; the "
+        f"released one came in at {scores[other]:.0f}. LMArena took the first off and "
+        "said that it had expected otherwise."
+    )
+    return Finding(0.0 if days > 0 else 1.0, why)
+
+
 COMPUTED: dict[str, Callable[[], Finding]] = {
     "variants.paper-meta-total": meta_total,
     "variants.paper-providers": providers,
     "policy.paper-undisclosed": undisclosed,
     "policy.lmarena-march-2024": march_2024,
+    "policy.lmarena-released": released,
     "best-of-n.paper-theorem": theorem,
     "best-of-n.paper-v1-text-n10": partial(gain_v1, 10, own_figure=False),
     "best-of-n.paper-v1-figure-n10": partial(gain_v1, 10, own_figure=True),
