@@ -123,22 +123,20 @@ def fewest_removed(counts: PairCounts, leader: str, challenger: str) -> Removal:
 
 
 @one_thread
-def fewest_to_topple(counts: PairCounts, n_challengers: int = 5) -> Removal:
+def fewest_to_topple(counts: PairCounts) -> Removal:
     """Find few battles without which another model is first.
 
     Parameters
     ----------
     counts : PairCounts
-    n_challengers : int
-        How many models behind the first may come first instead.
 
     Returns
     -------
     Removal
-        Of the challenger that needs fewest.
+        Of that one of the five models behind the first that needs fewest.
     """
     peak = _fit(counts)
-    first, *behind = np.argsort(-peak.x)[: n_challengers + 1]
+    first, *behind = np.argsort(-peak.x)[:6]
     guesses = sorted((_predicted(counts, peak, (first, k)), k) for k in behind)
     best: Removal | None = None
     for guess, k in guesses:

@@ -29,13 +29,6 @@ def gain(percent: int, column: str, items: str) -> overfitting.Gain:
     return overfitting.gain(share[0], share[percent], int(setup()[items]))
 
 
-@cache
-def both_boards() -> pd.DataFrame:
-    """Return the models that ArenaHard and the public votes have in common."""
-    board = ratings.fit(ranking.public_votes()).table()
-    return overfitting.on_both(data.load("arenahard_2024-07"), board)
-
-
 def relative(percent: int) -> Finding:
     """Relative gain of a model, with its error from 500 prompts."""
     found = gain(percent, "arenahard_win_pct", "prompts")
@@ -75,8 +68,9 @@ def mmlu(percent: int) -> Finding:
 
 def hard_agreement() -> Finding:
     """Agreement of ArenaHard with the public votes, on the 20 models of its paper."""
-    table = both_boards().query("in_published_agreement")
-    found = overfitting.agreement(table)
+    board = ratings.fit(ranking.public_votes()).table()
+    models = overfitting.on_both(data.load("arenahard_2024-07"), board)
+    found = overfitting.agreement(models.query("in_published_agreement"))
     why = (
         f"On the votes of August 2024: {found.agreeing} pairs alike less "
         f"{found.separated - found.agreeing} otherwise, of {found.separated} that both "
