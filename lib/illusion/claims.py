@@ -20,6 +20,7 @@ from illusion import charts, data
 from illusion.ledger import (
     Finding,
     data_asymmetry,
+    day_in_words,
     overfitting,
     private_testing,
     ranking,
@@ -179,8 +180,7 @@ def in_words(number: float, unit: str) -> str:
     if pd.isna(number):
         return "–"
     if unit == "date":
-        day = dt.date.fromordinal(int(number))
-        return f"{day.day} {day:%B %Y}"
+        return day_in_words(dt.date.fromordinal(int(number)))
     if unit == "yes or no":
         return "yes" if number else "no"
     if unit == "share":

@@ -112,14 +112,7 @@ def fewest_removed(counts: PairCounts, leader: str, challenger: str) -> Removal:
             f"{leader!r} is {-lead:.1f} points behind {challenger!r}: nothing needs to "
             "be left out. Name the one that is ahead first."
         )
-    predicted = _predicted(counts, peak, places)
-    found = _fewest(counts, peak, peak, places, predicted)
-    while (again := _fewest(counts, peak, found[1], places, found[0]))[0] < found[0]:
-        found = again
-    removed, after, left = found
-    return Removal(
-        leader, challenger, lead, predicted, removed, left, _lead(after, places)
-    )
+    return _removal(counts, peak, places, _predicted(counts, peak, places))
 
 
 @one_thread
@@ -143,7 +136,7 @@ def fewest_to_topple(counts: PairCounts) -> Removal:
         # Predictions are off by a tenth or so: one of twice as many cannot win.
         if best is not None and guess > 2 * best.removed:
             break
-        found = fewest_removed(counts, counts.models[first], counts.models[k])
+        found = _removal(counts, peak, (first, k), guess)
         best = found if best is None or found.removed < best.removed else best
     return best
 
@@ -276,9 +269,8 @@ def _influence(peak: Peak, counts: PairCounts, places: tuple[int, int]) -> np.nd
     contrast = np.zeros(len(counts.models))
     contrast[list(places)] = 1, -1
     potential = cho_solve(peak.factor, contrast)
-    lead = peak.x[counts.a] - peak.x[counts.b]
-    p = 1 / (1 + np.exp(-lead))
-    surprise = np.stack([1 - p, -p, 0.5 - p])
+    # The score of an outcome is what it is above its expectation.
+    surprise = peak.terms.score[:, 0]
     return -ELO * (potential[counts.a] - potential[counts.b]) * surprise
 
 
@@ -297,6 +289,26 @@ def _predicted(counts: PairCounts, peak: Peak, places: tuple[int, int]) -> int:
         )
     before = reached[cell - 1] if cell else 0.0
     return int(number[:cell].sum()) + int((lead - before) / -size[cell]) + 1
+
+
+def _removal(
+    counts: PairCounts, peak: Peak, places: tuple[int, int], predicted: int
+) -> Removal:
+    """Find the battles to leave out, from the fit to all and the prediction."""
+    found = _fewest(counts, peak, peak, places, predicted)
+    while (again := _fewest(counts, peak, found[1], places, found[0]))[0] < found[0]:
+        found = again
+    removed, after, left = found
+    leader, challenger = (counts.models[place] for place in places)
+    return Removal(
+        leader=leader,
+        challenger=challenger,
+        lead=_lead(peak, places),
+        predicted=predicted,
+        removed=removed,
+        left=left,
+        lead_after=_lead(after, places),
+    )
 
 
 def _without(counts: PairCounts, order: np.ndarray, number: int) -> PairCounts:

@@ -15,8 +15,6 @@ import pandas as pd
 from illusion import ratings
 from illusion.likelihood import ELO, one_thread
 
-_OVERLAPS = ("independent", "nested", "opposed")
-
 
 @dataclass(frozen=True)
 class Gain:
@@ -104,22 +102,20 @@ def gain(
     The covariance is (P(both) - before * after) / n, and P(both) lies between
     max(0, before + after - 1) and min(before, after): Fréchet's bounds (1951).
     """
-    if overlap not in _OVERLAPS:
-        raise ValueError(
-            f"overlap={overlap!r} is not known; choose from {list(_OVERLAPS)}."
-        )
+    both = {
+        "independent": before * after,
+        "nested": min(before, after),
+        "opposed": max(0.0, before + after - 1),
+    }
+    if overlap not in both:
+        raise ValueError(f"overlap={overlap!r} is not known; choose from {list(both)}.")
     p = np.array([before, after])
     if not np.all((p > 0) & (p < 1)):
         raise ValueError(
             f"Shares of {before} and {after}: both must lie strictly between 0 and 1, "
             "as shares, not percent."
         )
-    both = {
-        "independent": before * after,
-        "nested": min(before, after),
-        "opposed": max(0.0, before + after - 1),
-    }[overlap]
-    covariance = np.full((2, 2), both - before * after)
+    covariance = np.full((2, 2), both[overlap] - before * after)
     np.fill_diagonal(covariance, p * (1 - p))
     covariance /= n_items
 

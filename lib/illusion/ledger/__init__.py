@@ -8,6 +8,9 @@ would be needed and who has it. :mod:`illusion.claims` turns them into verdicts.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
+
+from illusion import data
 
 
 @dataclass(frozen=True)
@@ -36,3 +39,14 @@ class Finding:
     other: float | None = None
     depends: str | None = None
     between: bool = False
+
+
+def day_of(event: str) -> date:
+    """Return the day of the timeline's first event whose text holds this."""
+    timeline = data.load("policy_timeline")
+    return timeline.loc[timeline["event"].str.contains(event), "date"].iloc[0]
+
+
+def day_in_words(day: date) -> str:
+    """Write a day as the book does."""
+    return f"{day.day} {day:%B %Y}"

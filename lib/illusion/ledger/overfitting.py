@@ -68,8 +68,8 @@ def mmlu(percent: int) -> Finding:
 
 def hard_agreement() -> Finding:
     """Agreement of ArenaHard with the public votes, on the 20 models of its paper."""
-    board = ratings.fit(ranking.public_votes()).table()
-    models = overfitting.on_both(data.load("arenahard_2024-07"), board)
+    hard = data.load("arenahard_2024-07")
+    models = overfitting.on_both(hard, ranking.public_board())
     found = overfitting.agreement(models.query("in_published_agreement"))
     why = (
         f"On the votes of August 2024: {found.agreeing} pairs alike less "

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import ndtr
 
 from illusion import data, listing, ratings, selection
-from illusion.ledger import Finding, ranking
+from illusion.ledger import Finding, day_of, ranking
 
 PAPER_V1 = "paper v1 figure 7"
 PAPER_FINAL = "paper final (NeurIPS 2025)"
@@ -229,8 +229,7 @@ def _terms() -> pd.DataFrame:
 
 def undisclosed() -> Finding:
     """Count the public statements on private tests before the paper."""
-    paper = data.load("policy_timeline").set_index("event")["date"]
-    paper = paper[paper.index.str.startswith("The Leaderboard Illusion, v1")].iloc[0]
+    paper = day_of("The Leaderboard Illusion, v1")
     several, one = (
         float(_terms().loc[term, "date"] < paper)
         for term in ("several-variants-allowed", "unreleased-models-section")

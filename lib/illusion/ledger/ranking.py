@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+import pandas as pd
+
 from illusion import data, ratings
 from illusion.battles import PairCounts
 from illusion.ledger import Finding
@@ -13,6 +15,12 @@ from illusion.ledger import Finding
 def public_votes() -> PairCounts:
     """Return the votes published on 14 August 2024, counted per pair."""
     return PairCounts.from_table(data.load("battles_2024-08-14"))
+
+
+@cache
+def public_board() -> pd.DataFrame:
+    """Return the board that is fitted to the public votes."""
+    return ratings.fit(public_votes()).table()
 
 
 def board() -> Finding:

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from functools import cache, partial
 
 import numpy as np
 import pandas as pd
 
 from illusion import data, influence, ratings
-from illusion.ledger import Finding, data_asymmetry, ranking
+from illusion.ledger import Finding, data_asymmetry, day_in_words, ranking
 
 SAMPLES = 20
-
-
-@cache
-def board() -> pd.DataFrame:
-    """Return the board that is fitted to the public votes."""
-    return ratings.fit(ranking.public_votes()).table()
 
 
 @cache
@@ -68,7 +63,7 @@ def handful_share() -> Finding:
 
 def added(chosen: bool) -> Finding:
     """Votes to add until the second model is first."""
-    leader, second = board().index[:2]
+    leader, second = ranking.public_board().index[:2]
     count = partial(influence.fewest_added, ranking.public_votes(), leader, second)
     here, other = count(chosen=chosen), count(chosen=not chosen)
     pair, any_pair = (here, other) if chosen else (other, here)
@@ -82,7 +77,7 @@ def added(chosen: bool) -> Finding:
 
 def bad_votes() -> Finding:
     """Places that models move by if a tenth of the votes is bad."""
-    votes, rank = ranking.public_votes(), board()["rank"]
+    votes, rank = ranking.public_votes(), ranking.public_board()["rank"]
     share = research()["bad-share"] / 100
     rng = np.random.default_rng(2412)
 
@@ -129,8 +124,7 @@ def gemini() -> Finding:
     """Whether a model of Google was first on the day of the remark."""
     firsts = data.load("number_one").sort_values("first_day")
     now = firsts[firsts["first_day"] <= "2025-04-30"].iloc[-1]
-    since = f"{now['first_day'].day} {now['first_day']:%B %Y}"
-    why = f"{now['model']} was first since {since}."
+    why = f"{now['model']} was first since {day_in_words(now['first_day'])}."
     return Finding(float(now["organisation"] == "Google"), why)
 
 
@@ -139,7 +133,7 @@ def done(day: str, words: str) -> Finding:
     event = data.load("policy_timeline").set_index("date")["event"][day]
     parts = [part.strip() for part in event.split(";")]
     said = [part for part in parts if words in part]
-    when = f"{pd.Timestamp(day).day} {pd.Timestamp(day):%B %Y}"
+    when = day_in_words(date.fromisoformat(day))
     return Finding(float(bool(said)), f"{when}: {'; '.join(said or parts)}.")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from illusion import data, deprecation, ratings, removal
-from illusion.ledger import Finding
+from illusion.ledger import Finding, day_in_words, day_of
 
 PER_DAY = 10
 WINDOW = 51
@@ -189,19 +189,13 @@ def not_unequal() -> Finding:
     )
 
 
-@cache
-def _day_of(text: str) -> pd.Timestamp:
-    timeline = data.load("policy_timeline")
-    return timeline.loc[timeline["event"].str.contains(text), "date"].iloc[0]
-
-
 def not_opaque() -> Finding:
     """Whether rule, and names, were public before the paper."""
-    paper, rule = _day_of("Illusion, v1"), _day_of("retirement rules")
+    paper, rule = day_of("Illusion, v1"), day_of("retirement rules")
     known = public_models()
     named = known.loc[known["inactive"], "on_official_list"].mean()
     why = (
-        f"The rule was public from {rule.day} {rule:%B %Y}; of the inactive models, "
+        f"The rule was public from {day_in_words(rule)}; of the inactive models, "
         f"{named:.0%} were named in public before the paper, and all by June 2025."
     )
     everyone = known.loc[known["inactive"], "on_retired_page"].all()
