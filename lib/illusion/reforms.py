@@ -1,0 +1,189 @@
+"""What an arena's rules do, on thirteen measures, and how sure that is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+from scipy.stats import kendalltau
+
+from illusion.arena import Cast, Rules, Season
+from illusion.exposure import gini
+
+FRESH = 2_000  # battles until a score is no longer provisional: policy of 2025-05-27
+MANY = 10  # variants beyond which a score is provisional at first: the same
+_MONTH = 4  # weeks
+_PATIENCE = 12  # weeks for which a new model is followed
+_NEAR = 5.0  # Elo points
+_LEVEL = 0.95
+
+# Measure -> (what it is, unit, whether more of it is better).
+MEASURES = {
+    "inflation": ("First score of a chosen variant minus its skill", "points", False),
+    "inflation_month": ("The same four weeks later", "points", False),
+    "gain": ("Skill of a chosen variant above its family's mean", "points", True),
+    "tau": ("Kendall's tau of the last board with the truth", "", True),
+    "top_ten": ("True top ten among the board's top ten", "share", True),
+    "coverage": ("Scores whose 95% interval holds the truth", "share", True),
+    "gini": ("Concentration of battles (Gini)", "", False),
+    "open_share": ("Participations of open models", "share", True),
+    "width_open": ("Half-width of open models' intervals", "points", False),
+    "width_top": ("Half-width at the board's top ten", "points", False),
+    "noise": ("Changes at number one while the best model stays", "changes", False),
+    "private": ("Battles of variants that were not listed", "share", False),
+    "days": ("Days until a new score is within 5 points of the truth", "days", False),
+}
+
+BASELINE = Rules()
+# Proposal of `data/reforms.csv` -> the rules it asks for, all else as it was.
+PROPOSALS = {
+    "no-retraction": replace(BASELINE, correction="shrunk"),
+    "variant-cap": replace(BASELINE, cap=3),
+    "equal-removal": replace(BASELINE, retirement="bottom"),
+    "fair-sampling": replace(BASELINE, sampling="variance"),
+    "removal-notice": BASELINE,
+    "provisional-score": replace(BASELINE, provisional=True),
+    "fresh-votes-only": replace(BASELINE, keep_choosing=False),
+    "inverse-frequency": replace(BASELINE, weighting="pairs"),
+    "open-votes": BASELINE,
+    "yrwr": replace(BASELINE, correction="ranked"),
+}
+
+
+def measure(season: Season, cast: Cast, rules: Rules) -> pd.DataFrame:
+    """Measure every replicate of a season.
+
+    Parameters
+    ----------
+    season : Season
+    cast : Cast
+    rules : Rules
+        Under which it was played.
+
+    Returns
+    -------
+    DataFrame
+        A row per replicate, a column per entry of `MEASURES`; missing where there
+        is nothing to measure, as inflation if nothing was tested.
+    """
+    error = season.score - season.truth
+    shown = _shown(season, cast, rules)
+    last, truth = season.score[:, -1], season.truth[:, -1]
+    half = -ndtri((1 - _LEVEL) / 2) * season.standard_error
+    gained = season.battles[:, -1] - np.where(cast.listed == 0, season.battles[:, 0], 0)
+    first = _first_week(shown)
+    rows = range(len(error))
+    ten = [_best(last[r], shown[r, -1], 10) for r in rows]
+    true_ten = [_best(truth[r], shown[r, -1], 10) for r in rows]
+    return pd.DataFrame(
+        {
+            "inflation": _inflation(error, first, cast, 0),
+            "inflation_month": _inflation(error, first, cast, _MONTH),
+            "gain": _gain(season, cast),
+            "tau": [
+                kendalltau(last[r, shown[r, -1]], truth[r, shown[r, -1]]).statistic
+                for r in rows
+            ],
+            "top_ten": [
+                len(np.intersect1d(*pair)) / len(pair[0])
+                for pair in zip(ten, true_ten, strict=True)
+            ],
+            "coverage": (np.abs(error[:, -1]) <= half).mean(axis=1),
+            "gini": [gini(gained[r]) for r in rows],
+            "open_share": gained[:, cast.open].sum(axis=1) / gained.sum(axis=1),
+            "width_open": half[:, cast.open].mean(axis=1),
+            "width_top": [half[r, ten[r]].mean() for r in rows],
+            "private": season.private / (season.private + gained.sum(axis=1) / 2),
+            "noise": [_noise(season.score[r], season.truth[r], shown[r]) for r in rows],
+            "days": _days(error, shown, cast),
+        }
+    )
+
+
+def summary(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """Compare policies with the baseline, replicate by replicate.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        Columns ``policy``, ``replicate`` and any of `MEASURES`.
+    baseline : str
+        The policy to compare with.
+
+    Returns
+    -------
+    DataFrame
+        A row per policy and measure: ``mean``, ``error`` (its Monte-Carlo standard
+        error), ``change`` from the baseline and ``change_error``, from differences
+        of replicates that share their variants.
+    """
+    names = [name for name in MEASURES if name in runs]
+    wide = runs.set_index(["policy", "replicate"])[names]
+    change = wide - wide.loc[baseline].reindex(wide.index, level="replicate")
+    parts = {
+        "mean": wide.groupby(level="policy", sort=False).mean(),
+        "error": wide.groupby(level="policy", sort=False).sem(),
+        "change": change.groupby(level="policy", sort=False).mean(),
+        "change_error": change.groupby(level="policy", sort=False).sem(),
+    }
+    stacked = {key: part.stack() for key, part in parts.items()}
+    return pd.DataFrame(stacked).rename_axis(["policy", "measure"])
+
+
+def _shown(season: Season, cast: Cast, rules: Rules) -> np.ndarray:
+    """Whether a score is on the board, and not provisional."""
+    shown = ~np.isnan(season.score)
+    if rules.provisional:
+        tested = cast.variants if rules.cap is None else np.minimum(cast.variants, rules.cap)
+        fresh = season.battles - season.chosen_by[:, None]
+        # A model that was never tested is not what the rule is about.
+        shown &= (tested <= MANY) | (cast.listed == 0) | (fresh >= FRESH)
+    return shown
+
+
+def _first_week(shown: np.ndarray) -> np.ndarray:
+    """First week that a model is shown, or the number of weeks."""
+    return np.where(shown.any(axis=1), shown.argmax(axis=1), shown.shape[1])
+
+
+def _inflation(
+    error: np.ndarray, first: np.ndarray, cast: Cast, later: int
+) -> np.ndarray:
+    """Mean error of the models chosen from variants, some weeks after the first."""
+    week = first[:, cast.tested] + later
+    row = np.arange(len(error))[:, None]
+    inside = week < error.shape[1]
+    value = error[row, np.where(inside, week, 0), cast.tested]
+    value = np.where(inside, value, 0)
+    return value.sum(axis=1) / np.where(inside.any(axis=1), inside.sum(axis=1), np.nan)
+
+
+def _gain(season: Season, cast: Cast) -> np.ndarray:
+    """Mean skill of the models chosen from variants above their families' means."""
+    skill = season.skill[:, cast.tested] - cast.skill[cast.tested]
+    return skill.mean(axis=1) if skill.size else np.full(len(skill), np.nan)
+
+
+def _best(score: np.ndarray, shown: np.ndarray, n: int) -> np.ndarray:
+    return np.argsort(np.where(shown, -score, np.inf), kind="stable")[:n]
+
+
+def _noise(score: np.ndarray, truth: np.ndarray, shown: np.ndarray) -> int:
+    """Weeks in which number one changed and the best model shown did not."""
+    first = np.where(shown, score, -np.inf).argmax(axis=1)
+    best = np.where(shown, truth, -np.inf).argmax(axis=1)
+    return int(((np.diff(first) != 0) & (np.diff(best) == 0)).sum())
+
+
+def _days(error: np.ndarray, shown: np.ndarray, cast: Cast) -> np.ndarray:
+    """Days from listing to the first score near the truth, at most 12 weeks."""
+    weeks = error.shape[1]
+    new = np.flatnonzero((cast.listed > 0) & (cast.listed <= weeks - _PATIENCE))
+    near = shown & (np.abs(error) <= _NEAR)
+    waited = np.empty((len(error), len(new)))
+    for column, model in enumerate(new):
+        since = near[:, cast.listed[model] :, model][:, :_PATIENCE]
+        waited[:, column] = np.where(since.any(axis=1), since.argmax(axis=1), _PATIENCE)
+    return 7 * waited.mean(axis=1)
