@@ -69,8 +69,10 @@ class Cast:
             raise ValueError("The models must be in the order of `listed`.")
         old = self.listed == 0
         if old.sum() < 2 or (self.battles[old] <= 0).any():
-            raise ValueError("Two models or more must be listed from week 0, each "
-                             "with battles before.")
+            raise ValueError(
+                "Two models or more must be listed from week 0, each "
+                "with battles before."
+            )
         if (self.variants < 1).any():
             raise ValueError("A model has 1 variant or more.")
 
@@ -459,9 +461,7 @@ class _Block:
         """Let pairs meet, at rates of shape (replicates, models, models)."""
         a, b = np.triu_indices(rate.shape[-1], 1)
         power = POWERS.get(self.rules.sampling, 0.0) if self.score.any() else 0.0
-        expected = expected_battles(
-            rate[:, a, b], self.battles[:, a, b], power, total
-        )
+        expected = expected_battles(rate[:, a, b], self.battles[:, a, b], power, total)
         met = self.rng.poisson(expected)
         gap = self.skill[:, a] - self.skill[:, b]
         p = self.chance(gap, self.lean[:, a] - self.lean[:, b], share)

@@ -172,7 +172,8 @@ def as_ranked(
     moved, makers = np.array(score, dtype=float), np.asarray(provider)
     for maker in np.unique(makers):
         own = np.flatnonzero(makers == maker)
-        own = own[np.argsort(belief[own], kind="stable")]
+        # Of equals, the one that stands first ranks first.
+        own = own[np.argsort(-belief[own], kind="stable")][::-1]
         moved[own] = isotonic_regression(score[own], weights=weight[own]).x
     return moved
 

@@ -25,6 +25,7 @@ from illusion.ledger import (
     private_testing,
     ranking,
     rebuttal,
+    reforms,
     silent_deprecation,
 )
 
@@ -35,6 +36,7 @@ MODULES = (
     overfitting,
     silent_deprecation,
     rebuttal,
+    reforms,
 )
 COMPUTED = {name: f for module in MODULES for name, f in module.COMPUTED.items()}
 UNAVAILABLE = {name: why for m in MODULES for name, why in m.UNAVAILABLE.items()}

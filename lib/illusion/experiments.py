@@ -39,6 +39,8 @@ WORLDS = {
     "spread 50": replace(WORLD, variant_sd=50.0),
     "drift 50": replace(WORLD, drift_sd=50.0),
     "drift 100": replace(WORLD, drift_sd=100.0),
+    "belief 3": replace(WORLD, belief_sd=3.0),
+    "belief 10": replace(WORLD, belief_sd=10.0),
     "belief 25": replace(WORLD, belief_sd=25.0),
 }
 _CHANGING = {name: rules for name, rules in PROPOSALS.items() if rules != BASELINE}

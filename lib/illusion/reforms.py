@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,22 +20,69 @@ _PATIENCE = 12  # weeks for which a new model is followed
 _NEAR = 5.0  # Elo points
 _LEVEL = 0.95
 
-# Measure -> (what it is, unit, whether more of it is better).
+
+class Measure(NamedTuple):
+    """What is measured, its unit, whether more is better, and a short name."""
+
+    what: str
+    unit: str
+    more_is_better: bool
+    short: str
+
+
 MEASURES = {
-    "inflation": ("First score of a chosen variant minus its skill", "points", False),
-    "inflation_month": ("The same four weeks later", "points", False),
-    "gain": ("Skill of a chosen variant above its family's mean", "points", True),
-    "tau": ("Kendall's tau of the last board with the truth", "", True),
-    "top_ten": ("True top ten among the board's top ten", "share", True),
-    "coverage": ("Scores whose 95% interval holds the truth", "share", True),
-    "gini": ("Concentration of battles (Gini)", "", False),
-    "open_share": ("Participations of open models", "share", True),
-    "width_open": ("Half-width of open models' intervals", "points", False),
-    "width_top": ("Half-width at the board's top ten", "points", False),
-    "noise": ("Changes at number one while the best model stays", "changes", False),
-    "private": ("Battles of variants that were not listed", "share", False),
-    "days": ("Days until a new score is within 5 points of the truth", "days", False),
+    "inflation": Measure(
+        "First score of a chosen variant minus its skill",
+        "points",
+        False,
+        "First score too high",
+    ),
+    "inflation_month": Measure(
+        "The same four weeks later", "points", False, "A month later"
+    ),
+    "gain": Measure(
+        "Skill of a chosen variant above its family's mean",
+        "points",
+        True,
+        "Skill gained",
+    ),
+    "tau": Measure(
+        "Kendall's tau of the last board with the truth", "", True, "Order (tau)"
+    ),
+    "top_ten": Measure(
+        "True top ten among the board's top ten", "share", True, "Top ten"
+    ),
+    "coverage": Measure(
+        "Scores whose 95% interval holds the truth", "share", True, "Coverage"
+    ),
+    "gini": Measure("Concentration of battles (Gini)", "", False, "Votes concentrated"),
+    "open_share": Measure(
+        "Participations of open models", "share", True, "Open models' share"
+    ),
+    "width_open": Measure(
+        "Half-width of open models' intervals", "points", False, "Width, open models"
+    ),
+    "width_top": Measure(
+        "Half-width at the board's top ten", "points", False, "Width, top ten"
+    ),
+    "private": Measure(
+        "Battles of variants that were not listed", "share", False, "Spent in private"
+    ),
+    "noise": Measure(
+        "Changes at number one while the best model stays",
+        "changes",
+        False,
+        "Noise at number one",
+    ),
+    "days": Measure(
+        "Days until a new score is within 5 points of the truth",
+        "days",
+        False,
+        "Days to settle",
+    ),
 }
+_OF_ONE = ["tau", "top_ten", "coverage"]  # what counts is how much is missing
+_LEAST = 0.1  # of the baseline: a smaller change is none, however sure it is
 
 BASELINE = Rules()
 # Proposal of `data/reforms.csv` -> the rules it asks for, all else as it was.
@@ -116,27 +164,43 @@ def summary(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
     -------
     DataFrame
         A row per policy and measure: ``mean``, ``error`` (its Monte-Carlo standard
-        error), ``change`` from the baseline and ``change_error``, from differences
-        of replicates that share their variants.
+        error), ``change`` from the baseline, ``change_error`` (from differences of
+        replicates that share their variants) and ``effect``: "better" or "worse" if
+        the change is two errors or more and a tenth or more of the baseline, or, of a
+        share that should be 1, of what it lacks to that.
     """
     names = [name for name in MEASURES if name in runs]
-    wide = runs.set_index(["policy", "replicate"])[names]
-    change = wide - wide.loc[baseline].reindex(wide.index, level="replicate")
-    parts = {
-        "mean": wide.groupby(level="policy", sort=False).mean(),
-        "error": wide.groupby(level="policy", sort=False).sem(),
-        "change": change.groupby(level="policy", sort=False).mean(),
-        "change_error": change.groupby(level="policy", sort=False).sem(),
-    }
-    stacked = {key: part.stack() for key, part in parts.items()}
-    return pd.DataFrame(stacked).rename_axis(["policy", "measure"])
+    long = runs.melt(["policy", "replicate"], names, var_name="measure")
+    value = long.set_index(["policy", "measure", "replicate"])["value"]
+    before = value.loc[baseline].reindex(value.index.droplevel("policy"))
+    keys = ["policy", "measure"]
+    here, change = (
+        each.groupby(level=keys, sort=False).agg(["mean", "sem"])
+        for each in (value, value - before.to_numpy())
+    )
+    table = here.set_axis(["mean", "error"], axis=1)
+    table[["change", "change_error"]] = change
+    measures = table.index.get_level_values("measure")
+    start = table.loc[baseline]["mean"].reindex(measures).to_numpy()
+    missing = np.where(measures.isin(_OF_ONE), 1 - start, np.abs(start))
+    # Less is nearer to 0: an excess that is overdone is one too.
+    shift = table["mean"].abs() - np.abs(start)
+    clear = (shift.abs() >= 2 * table["change_error"]) & (
+        shift.abs() >= _LEAST * missing
+    )
+    good = (shift > 0) == [MEASURES[name].more_is_better for name in measures]
+    clear &= shift != 0
+    table["effect"] = np.where(clear, np.where(good, "better", "worse"), "none")
+    return table
 
 
 def _shown(season: Season, cast: Cast, rules: Rules) -> np.ndarray:
     """Whether a score is on the board, and not provisional."""
     shown = ~np.isnan(season.score)
     if rules.provisional:
-        tested = cast.variants if rules.cap is None else np.minimum(cast.variants, rules.cap)
+        tested = (
+            cast.variants if rules.cap is None else np.minimum(cast.variants, rules.cap)
+        )
         fresh = season.battles - season.chosen_by[:, None]
         # A model that was never tested is not what the rule is about.
         shown &= (tested <= MANY) | (cast.listed == 0) | (fresh >= FRESH)
