@@ -95,7 +95,7 @@ def main():
     """Print seconds, memory and ratios."""
     rng = np.random.default_rng(52)
     models = cast(rng)
-    year(models, arena.World(weeks=WEEKS, battles=VOTES // WEEKS))
+    year(models, arena.World((VOTES / WEEKS,) * WEEKS))
     ratios(models, rng)
 
 

@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 
 from illusion import arena, battles, boards, experiments, ratings, selection
+from illusion import season as playing
 from illusion.arena import Cast, Rules, World
 from illusion.likelihood import NotConvergedError
 
 ARRAYS = ("score", "truth", "battles", "skill", "chosen_by", "standard_error", "active")
 CLASSES = np.array(["proprietary", "open-weight", "open-source"])
 TESTED = {"listed": [0] * 7 + [1, 4], "variants": [1] * 7 + [1, 10]}
-WORLD = World(weeks=6, battles=30_000)
+WORLD = World((30_000.0,) * 6)
 
 
 def cast(n: int = 9, **changes) -> Cast:
@@ -29,6 +30,11 @@ def cast(n: int = 9, **changes) -> Cast:
         "variants": np.ones(n, int),
     }
     return Cast(**fields | {name: np.array(x) for name, x in changes.items()})
+
+
+def new_block(models: Cast, world: World, rules: Rules, size: int, seed: list):
+    variants = arena.variants_tested(models, rules)
+    return playing.Block(models, world, rules, variants, size, seed)
 
 
 def same(one: arena.Season, other: arena.Season, first: int) -> None:
@@ -63,7 +69,7 @@ def vote_by_vote(rate, met, total, chance):
 def test_allocation_against_votes_one_by_one(power, total, within):
     rate, met = np.array([1, 3, 0, 2, 0.5]), np.array([40.0, 2, 9, 0, 120])
     plain = vote_by_vote(rate, met, total, lambda r, n: r / (n + 0.5) ** power)
-    found = arena.expected_battles(rate, met, power, total)
+    found = playing.expected_battles(rate, met, power, total)
     np.testing.assert_allclose(found, plain, atol=within)
     assert found[2] == pytest.approx(0, abs=1e-12)
 
@@ -75,8 +81,8 @@ def test_allocation_is_that_of_chiang_to_a_battle_or_two():
         return np.sqrt(v / n) - np.sqrt(v / (n + 1))
 
     plain = vote_by_vote(variance, met, 500, fall)
-    power = arena.POWERS["variance"]
-    found = arena.expected_battles(np.sqrt(variance), met, power, 500)
+    power = playing.POWERS["variance"]
+    found = playing.expected_battles(np.sqrt(variance), met, power, 500)
     np.testing.assert_allclose(found, plain, atol=2)
 
 
@@ -84,20 +90,20 @@ def test_allocation_is_that_of_chiang_to_a_battle_or_two():
 def test_allocation_adds_up_and_composes(power):
     rng = np.random.default_rng(2)
     rate, met = rng.uniform(0, 3, (4, 30)), rng.uniform(0, 99, (4, 30))
-    whole = arena.expected_battles(rate, met, power, 700.0)
+    whole = playing.expected_battles(rate, met, power, 700.0)
     np.testing.assert_allclose(whole.sum(axis=1), 700, rtol=1e-5)
-    half = arena.expected_battles(rate, met, power, 350.0)
-    rest = arena.expected_battles(rate, met + half, power, 350.0)
+    half = playing.expected_battles(rate, met, power, 350.0)
+    rest = playing.expected_battles(rate, met + half, power, 350.0)
     np.testing.assert_allclose(half + rest, whole, atol=0.01)
-    alone = arena.expected_battles(rate[2], met[2], power, 700.0)
+    alone = playing.expected_battles(rate[2], met[2], power, 700.0)
     np.testing.assert_allclose(alone, whole[2], atol=0.01)
     if power:
-        much = met + arena.expected_battles(np.ones((4, 30)), met, power, 1e7)
+        much = met + playing.expected_battles(np.ones((4, 30)), met, power, 1e7)
         np.testing.assert_allclose(much / much.mean(), 1, atol=1e-3)
 
 
 def test_weights_of_lmarena():
-    block = arena._Block(cast(14), WORLD, Rules(), 1, [0, 0])
+    block = new_block(cast(14), WORLD, Rules(), 1, [0, 0])
     block.score[0] = [50, 90, 10, 20, 30, 40, 60, 70, 80, 0, -1, 99, 5, 95]
     block.battles[0, :, 0] = 3000
     block.battles[0, 3, 0] = 2999  # a new model
@@ -112,16 +118,16 @@ def test_weights_of_lmarena():
 @pytest.mark.parametrize("sampling", ["uniform", "inverse", "variance"])
 def test_pairs_meet_as_the_rule_says(sampling):
     rules = Rules(sampling, "none")
-    block = arena._Block(cast(4), WORLD, rules, 300, [0, 0])
+    block = new_block(cast(4), WORLD, rules, 300, [0, 0])
     block.score[:] = [300, 100, 0, -400]
     met = np.array([[0, 9, 50, 90], [9, 0, 30, 0], [50, 30, 0, 7], [90, 0, 7, 0]])
     block.battles[:] = met
     active = np.array([True, True, True, False])[None].repeat(300, axis=0)
-    block.meet(block.rates(active), 400, 0)
+    block.meet(block.rates(active), 400, playing.POWERS.get(sampling, 0), 0)
     p = ratings.win_probability(np.array([200, 300, 100]))
     rate = (p * (1 - p)) ** 0.5 if sampling == "variance" else np.ones(3)
     before = np.array([9.0, 50, 30])
-    expected = arena.expected_battles(rate, before, arena.POWERS[sampling], 400)
+    expected = playing.expected_battles(rate, before, playing.POWERS[sampling], 400)
     gained = (block.battles - met).mean(axis=0)
     np.testing.assert_allclose(gained[[0, 0, 1], [1, 2, 2]], expected, atol=3.5)
     assert (gained[3] == 0).all()
@@ -134,7 +140,7 @@ def test_variants_meet_whom_the_rule_says():
             Rules(sampling),
             cast(5, listed=[0] * 4 + [1], variants=[1] * 4 + [3]),
         )
-        block = arena._Block(models, WORLD, rules, 100, [0, 0])
+        block = new_block(models, WORLD, rules, 100, [0, 0])
         block.weights = lambda active: np.tile([5.0, 3, 1, 1], (100, 1))
         block.choose(4, np.ones((100, 4), dtype=bool), 0)
         met = block.battles[:, 4, :4]
@@ -148,13 +154,13 @@ def test_variants_meet_whom_the_rule_says():
 def test_a_variant_is_placed_where_its_points_are_expected():
     opponents, met = np.array([300.0, -50, 120]), np.array([[400, 100, 250]])
     points = np.array([[90.0, 80, 110]])
-    score, variance = arena._placed(points, met, opponents)
+    score, variance = playing._placed(points, met, opponents)
     p = ratings.win_probability(score[0] - opponents)
     assert met[0] @ p == pytest.approx(points.sum(), abs=1e-3)
     slope = (met[0] * p * (1 - p)).sum() * (np.log(10) / 400) ** 2
     assert variance[0] == pytest.approx(1 / slope, rel=1e-4)
     with pytest.raises(NotConvergedError, match="won or lost all"):
-        arena._placed(1.0 * met, met, opponents)
+        playing._placed(1.0 * met, met, opponents)
 
 
 # Refusals.
@@ -182,13 +188,16 @@ def test_what_cannot_be_played_is_refused():
     with pytest.raises(ValueError, match="cap=0 must be 1 or more"):
         Rules(cap=0)
     Rules(cap=1)
-    models, small = cast(**TESTED), replace(WORLD, battles=5_000)  # 10 x 2,000 / 4
+    models, small = (
+        cast(**TESTED),
+        replace(WORLD, battles=(5_000.0,) * 6),
+    )  # 10 x 2,000 / 4
     with pytest.raises(ValueError, match="all 5000 battles of week 0: test fewer"):
         arena.simulate(models, small, Rules(), 1, 0)
-    arena.simulate(models, replace(small, battles=5_100), Rules(), 1, 0)
+    arena.simulate(models, replace(small, battles=(5_100.0,) * 6), Rules(), 1, 0)
     hopeless = cast(4, listed=[0, 0, 0, 1], skill=[0, 0, 0, -4000])
     with pytest.raises(battles.NoRankingError, match="Model 3 has won or lost all"):
-        arena.simulate(hopeless, replace(WORLD, battles=100), Rules(), 1, 0)
+        arena.simulate(hopeless, replace(WORLD, battles=(100.0,) * 6), Rules(), 1, 0)
 
 
 # Seeds.
@@ -207,7 +216,7 @@ def test_replicates_are_those_of_their_seed_and_block():
 
 def test_what_nature_draws_is_common_to_all_rules():
     models, first = cast(**TESTED), Rules(correction="ranked")
-    drawn = arena._Block(models, WORLD, Rules(), 4, [5, 0]).family[8][0]
+    drawn = new_block(models, WORLD, Rules(), 4, [5, 0]).family[8][0]
     for n in (10, 3):
         rules = replace(first, cap=n if n < 10 else None, sampling="uniform")
         season = arena.simulate(models, WORLD, rules, 4, 5)
@@ -222,7 +231,7 @@ def test_what_nature_draws_is_common_to_all_rules():
 
 
 def test_nature_and_votes_are_drawn_apart():
-    block = arena._Block(cast(), replace(WORLD, drift_sd=1.0), Rules(), 4, [5, 0])
+    block = new_block(cast(), replace(WORLD, drift_sd=1.0), Rules(), 4, [5, 0])
     again = block.rng.standard_normal(block.lean.shape)
     assert np.abs(again - block.lean).min() > 1e-6
 
@@ -266,7 +275,7 @@ def test_models_of_the_first_week_are_not_tested():
 def test_battles_before_follow_the_record():
     counts = np.array([9.0, 9, 3, 3, 3, 3]) * 1e5
     models = cast(6, battles=counts)
-    season = arena.simulate(models, replace(WORLD, weeks=1, battles=1), Rules(), 4, 2)
+    season = arena.simulate(models, replace(WORLD, battles=(1.0,)), Rules(), 4, 2)
     weight = np.outer(counts, counts) * (1 - np.eye(6))
     expected = counts.sum() * weight.sum(axis=1) / weight.sum()
     np.testing.assert_allclose(season.battles.mean(axis=(0, 1)), expected, rtol=0.01)
@@ -275,7 +284,7 @@ def test_battles_before_follow_the_record():
 @pytest.mark.parametrize("weighting", boards.WEIGHTING)
 def test_untested_scores_are_unbiased_and_their_errors_right(weighting):
     models = cast(8, battles=np.linspace(200, 3000, 8), skill=np.linspace(200, -200, 8))
-    world = replace(WORLD, weeks=2, battles=800)
+    world = replace(WORLD, battles=(800.0,) * 2)
     season = arena.simulate(
         models, world, Rules("uniform", weighting=weighting), 200, 3
     )
@@ -303,7 +312,7 @@ def tried(rules: Rules, world: World, times: int = 160) -> arena.Season:
     return arena.simulate(models, world, rules, times, 11)
 
 
-BIG = World(weeks=6, battles=200_000)
+BIG = World((200_000.0,) * 6)
 
 
 def first_errors(season: arena.Season) -> np.ndarray:
@@ -370,7 +379,7 @@ def test_without_skill_the_family_shrinks_to_its_mean():
 def test_what_readers_know_of_the_spread():
     models = cast(9, listed=[0] * 7 + [1, 4], variants=[1] * 7 + [4, 10])
     rules = Rules(correction="shrunk")
-    block = arena._Block(models, replace(WORLD, variant_sd=90.0), rules, 50, [5, 0])
+    block = new_block(models, replace(WORLD, variant_sd=90.0), rules, 50, [5, 0])
     block.play(arena._served(models, WORLD, rules)[0])
     assert block.freedom == 3 + 9
     sd = (90**2 + selection.standard_error(2000, 0.35) ** 2) ** 0.5
@@ -379,7 +388,7 @@ def test_what_readers_know_of_the_spread():
 
 def test_ranked_scores_weigh_by_battles():
     models = cast(4, provider=list("aabb"), skill=[0, 50, 30, 20])
-    block = arena._Block(models, WORLD, Rules(correction="ranked"), 1, [0, 0])
+    block = new_block(models, WORLD, Rules(correction="ranked"), 1, [0, 0])
     block.score[0] = [40, 0, -10, -30]
     shown = block.published(np.array([[100.0, 300, 5, 5]]))
     np.testing.assert_allclose(shown, [[10, 10, -10, -30]])
@@ -397,7 +406,7 @@ def test_one_variant_is_no_test():
 def test_ranked_boards_never_contradict():
     models = cast(**TESTED | {"skill": np.linspace(4, -4, 9)})
     rules = Rules("uniform", correction="ranked")
-    season = arena.simulate(models, replace(WORLD, battles=6_000), rules, 8, 5)
+    season = arena.simulate(models, replace(WORLD, battles=(6_000.0,) * 6), rules, 8, 5)
     for maker in "abc":
         own = np.flatnonzero(models.provider == maker)
         for r in range(8):
@@ -432,7 +441,7 @@ def board(n: int, seed: int, rule: str, **changes):
     }
     changes["listed"][:2] = 0
     models = cast(n, **changes)
-    block = arena._Block(models, WORLD, Rules(retirement=rule), 3, [0, 0])
+    block = new_block(models, WORLD, Rules(retirement=rule), 3, [0, 0])
     block.score = rng.normal(0, 80, (3, n))
     total = rng.choice([2999.0, 3000.0, 8000.0], (3, n), p=[0.2, 0.3, 0.5])
     block.retire(total)
@@ -503,14 +512,14 @@ def test_who_left_is_sampled_no_more(rule):
 
 def test_truth_follows_the_mix_of_tasks():
     models = cast(7)
-    world = World(weeks=3, battles=9_000, drift_sd=100.0, mix=(0.0, 1.0))
+    world = World((9_000.0,) * 3, drift_sd=100.0, mix=(0.0, 1.0))
     truth = arena.simulate(models, world, Rules(), 40, 3).truth
     first, half, second = truth[:, 0], truth[:, 1], truth[:, 2]
     # Half of the difference on either side of the mean.
     np.testing.assert_allclose((first + second) / 2, [models.skill] * 40, atol=0.01)
     lean = (second - first) / (1 - 1 / 7) ** 0.5
     assert np.sqrt((lean**2).mean()) == pytest.approx(100, rel=0.2)
-    block = arena._Block(models, world, Rules(), 4, [3, 0])
+    block = new_block(models, world, Rules(), 4, [3, 0])
     drawn = block.lean - block.lean.mean(axis=1, keepdims=True)
     np.testing.assert_allclose((second - first)[:4], drawn, atol=0.01)
     a, b = np.triu_indices(7, 1)
@@ -573,17 +582,15 @@ def test_a_record_becomes_a_cast():
     assert found.tested.tolist() == [2, 6]
     assert found.open.tolist() == (table["organisation"] != "x").tolist()
     before, last = pd.Series({"old": 5, "ancient": 7}), pd.Series({"gone": day})
-    counted = pd.Series({"x": 5})
-    yearly = arena.cast_from_record(models, before, last, counted, quarter=52)
-    assert yearly.tested.tolist() == [2]
-    assert yearly.silent.tolist() == [0, 0, 2, 2, 2, 13, 14, 15]
+    found = arena.cast_from_record(models, before, last, pd.Series({"x": 5}))
+    assert found.silent.tolist() == [0, 0, 2, 2, 2, 13, 14, 15]
 
 
 def test_the_cast_of_the_book():
     models, found = arena_record()
     assert len(found.skill) == len(models)
     assert sorted(found.skill) == sorted(models["score"])
-    assert found.listed.max() < experiments.WORLD.weeks
+    assert found.listed.max() < experiments.world().weeks
     new = models["first_seen"] >= models["first_seen"].min() + pd.Timedelta(days=7)
     assert (found.listed > 0).sum() == new.sum()
     assert found.open.sum() == (models["licence_class"] != "proprietary").sum()

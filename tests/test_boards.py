@@ -222,11 +222,10 @@ def test_as_ranked_by_hand():
     )
     np.testing.assert_allclose(other[[0, 1, 3]], turned[[0, 1, 3]])
     assert score.tolist() == [10, 20, 40, 5]
-    # Of equals, the one that stands first ranks first.
-    alike, one = np.zeros(3), np.ones(3)
-    down, up = np.array([3.0, 2, 1]), np.array([1.0, 2, 3])
-    np.testing.assert_array_equal(boards.as_ranked(down, one, alike, alike), down)
-    np.testing.assert_allclose(boards.as_ranked(up, one, alike, alike), 2)
+    # Those that are held to be equal share a score, weighted.
+    alike, scores = np.zeros(3), np.array([3.0, 2, 1])
+    moved = boards.as_ranked(scores, np.array([1.0, 1, 2]), alike, alike)
+    np.testing.assert_allclose(moved, [1.75] * 3)
 
 
 def test_as_ranked_never_contradicts_and_keeps_the_mean():

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import frictionless
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -217,3 +218,25 @@ def test_import_is_light():
     code = "import sys, illusion.data; print({'scipy', 'altair'} & set(sys.modules))"
     run = [sys.executable, "-c", code]
     assert subprocess.check_output(run, text=True).strip() == "set()"
+
+
+def test_a_table_is_kept_with_its_digest(tmp_path):
+    other = {"name": "other", "hash": "sha256:0", "bytes": 1, "rows": 2}
+    mine = {"name": "mine", "hash": "", "bytes": 0, "rows": 0, "title": "≥ é"}
+    described = tmp_path / "datapackage.json"
+    described.write_text(json.dumps({"resources": [other, mine]}), encoding="utf-8")
+    table = pd.DataFrame(
+        {"n": [1, 2], "x": [0.123456, np.nan], "s": ["a", "b"], "big": [4.0, 5e6]}
+    )
+    data.keep(table.round(4), "mine", tmp_path)
+    raw = (tmp_path / "mine.csv").read_bytes()
+    assert raw == b"n,x,s,big\n1,0.1235,a,4.0\n2,,b,5000000.0\n"
+    text = described.read_text(encoding="utf-8")
+    package = json.loads(text)
+    assert package["resources"][0] == other
+    digest = "sha256:" + hashlib.sha256(raw).hexdigest()
+    changed = {"hash": digest, "bytes": len(raw), "rows": 2}
+    assert package["resources"][1] == mine | changed
+    assert "≥ é" in text
+    assert text.endswith("}\n")
+    assert table["x"][0] == 0.123456

@@ -1,7 +1,5 @@
 """What is kept of the simulated arena is what the code plays."""
 
-import hashlib
-import json
 from collections import Counter
 from dataclasses import replace
 from itertools import product
@@ -33,7 +31,7 @@ def test_kept_seasons_are_those_the_code_plays(world, policy):
     kept = data.load("arena_runs").query("world == @world and policy == @policy")
     kept = kept.set_index("replicate").sort_index().loc[:3]
     cast, block = experiments.record(), 4
-    played = experiments.play(cast, WORLDS[world], POLICIES[policy], block)
+    played = experiments.play(cast, experiments.world(world), POLICIES[policy], block)
     assert len(kept) == block
     assert played.index.name == "replicate"
     names = [name for name in reforms.MEASURES if name not in EXACT]
@@ -65,11 +63,12 @@ def test_an_arena_of_the_laboratory_is_a_season():
     assert set(cast.provider[cast.tested]) == set(experiments.BIG)
     assert set(cast.variants[cast.tested]) == {3}
     rules = arena.Rules("uniform", "none")
-    world = replace(experiments.WORLD, variant_sd=25.0)
-    season = arena.simulate(cast, world, rules, 4, experiments.SEED)
+    world = replace(experiments.world(), variant_sd=25.0)
+    season = arena.simulate(
+        cast, world, rules, experiments.GRID_REPLICATES, experiments.SEED
+    )
     mean = reforms.measure(season, cast, rules).mean()
-    for name in ("inflation", "top_ten", "open_share", "width_open"):
-        assert found[name].tolist() == [mean[name]] * 12
+    assert found["inflation"].tolist() == [mean["inflation"]] * 12
     assert found["rank"].tolist() == list(range(1, 13))
     last = season.score[0, -1]
     assert found["score"].tolist() == sorted(last)[:-13:-1]
@@ -88,7 +87,12 @@ def test_all_that_is_planned_is_kept_once():
         name for name, rules in reforms.PROPOSALS.items() if rules != reforms.BASELINE
     }
     for world in set(WORLDS) - {"as assumed"}:
-        assert {p for w, p, _ in planned if w == world} == {"baseline", *changing}
+        assert {p for w, p, _ in planned if w == world} == {
+            "baseline",
+            "cap-three",
+            "paper",
+            *changing,
+        }
     kept = data.load("arena_runs")
     rows = Counter(zip(kept["world"], kept["policy"], strict=True))
     assert rows == {(w, p): n for w, p, n in planned}
@@ -123,24 +127,43 @@ def test_policies_and_worlds():
         correction=rules[0].correction,
     )
     assert POLICIES["adopted"] == arena.Rules(provisional=True, weighting="pairs")
-    names = ("variant_sd", "drift_sd", "belief_sd")
-    base = WORLDS["as assumed"]
-    assert base == experiments.WORLD
-    for world in WORLDS.values():
-        changed = [x for x in names if getattr(world, x) != getattr(base, x)]
-        assert replace(world, **{x: getattr(base, x) for x in changed}) == base
-        assert len(changed) == (world != base)
-    for name, world in WORLDS.items():
+    base = experiments.world()
+    assert base == experiments.world("as assumed")
+    for name, changes in WORLDS.items():
+        assert experiments.world(name) == replace(base, **changes)
         what, _, size = name.rpartition(" ")
         field = {"spread": "variant_sd", "drift": "drift_sd", "belief": "belief_sd"}
         if what in field:
-            assert getattr(world, field[what]) == float(size)
+            assert changes == {field[what]: float(size)}
     # The mix is the line through the paper's two shares, at the ends of the season.
     start = data.load("models_2025-04-24")["first_seen"].min()
     days = pd.Timestamp("2025-01-15") - pd.Timestamp("2023-04-15")
     ends = start + pd.to_timedelta([0, 7 * base.weeks], unit="D")
     line = 0.239 + (0.435 - 0.239) * ((ends - pd.Timestamp("2023-04-15")) / days)
     np.testing.assert_allclose(base.mix, line, atol=0.01)
+
+
+def test_the_weeks_have_the_votes_of_the_record():
+    world, cast = experiments.world(), experiments.record()
+    assert world.weeks == cast.listed.max() + 1
+    history = data.load("votes_by_month").drop_duplicates(["snapshot", "model"])
+    votes = history.pivot_table("votes_cumulative", "model", "snapshot")
+    total = votes.ffill(axis=1).sum() / 2
+    private = (cast.variants[cast.tested] - 1).sum() * world.test_battles
+    # The record ends on the second day of the last week, of 21 days in a pace.
+    last = world.battles[-1]
+    gained = total.iloc[-1] - total.iloc[0]
+    public = sum(world.battles) / (1 + private / (sum(world.battles) - private))
+    assert public - last < gained < public
+    for month in range(1, len(total)):
+        begin, end = (
+            (total.index[k] - total.index[0]).days / 7 for k in (month - 1, month)
+        )
+        inside = [w for w in range(world.weeks) if begin <= w and w + 1 <= end]
+        pace = (total.iloc[month] - total.iloc[month - 1]) / (end - begin)
+        scale = sum(world.battles) / public
+        for week in inside:
+            assert world.battles[week] == pytest.approx(scale * pace, rel=1e-3)
 
 
 def test_variants_of_the_record():
@@ -154,25 +177,3 @@ def test_variants_of_the_record():
     first = history[history["snapshot"] == history["snapshot"].min()]
     assert cast.battles.sum() <= first["votes_cumulative"].sum()
     assert cast.battles[cast.listed == 0].min() > 0
-
-
-def test_a_table_is_kept_with_its_digest(tmp_path):
-    other = {"name": "other", "hash": "sha256:0", "bytes": 1, "rows": 2}
-    mine = {"name": "mine", "hash": "", "bytes": 0, "rows": 0, "title": "≥ é"}
-    described = tmp_path / "datapackage.json"
-    described.write_text(json.dumps({"resources": [other, mine]}), encoding="utf-8")
-    table = pd.DataFrame(
-        {"n": [1, 2], "x": [0.123456, np.nan], "s": ["a", "b"], "big": [4.0, 5e6]}
-    )
-    experiments.keep(table, "mine", tmp_path)
-    raw = (tmp_path / "mine.csv").read_bytes()
-    assert raw == b"n,x,s,big\n1,0.1235,a,4.0\n2,,b,5000000.0\n"
-    text = described.read_text(encoding="utf-8")
-    package = json.loads(text)
-    assert package["resources"][0] == other
-    digest = "sha256:" + hashlib.sha256(raw).hexdigest()
-    changed = {"hash": digest, "bytes": len(raw), "rows": 2}
-    assert package["resources"][1] == mine | changed
-    assert "≥ é" in text
-    assert text.endswith("}\n")
-    assert table["x"][0] == 0.123456

@@ -160,7 +160,8 @@ def as_ranked(
     weight : ndarray, shape (models,)
         One over the variance of each, up to a factor.
     belief : ndarray, shape (models,)
-        What providers hold of their models; a higher value is a better model.
+        What providers hold of their models; a higher value is a better model, and
+        equal ones are held to be equal.
     provider : sequence, shape (models,)
 
     Returns
@@ -172,9 +173,11 @@ def as_ranked(
     moved, makers = np.array(score, dtype=float), np.asarray(provider)
     for maker in np.unique(makers):
         own = np.flatnonzero(makers == maker)
-        # Of equals, the one that stands first ranks first.
-        own = own[np.argsort(-belief[own], kind="stable")][::-1]
-        moved[own] = isotonic_regression(score[own], weights=weight[own]).x
+        # Models that are held to be equal get one score.
+        level, place = np.unique(belief[own], return_inverse=True)
+        total = np.bincount(place, weight[own], len(level))
+        mean = np.bincount(place, weight[own] * score[own], len(level)) / total
+        moved[own] = isotonic_regression(mean, weights=total).x[place]
     return moved
 
 

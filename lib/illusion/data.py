@@ -90,6 +90,31 @@ def describe(name: str) -> pd.DataFrame:
     return pd.DataFrame(fields).set_index("name")[["type", "unit", "description"]]
 
 
+def keep(table: pd.DataFrame, name: str, folder: Path | None = None) -> None:
+    """Write a table that is described already, and its new digest and size.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns as in the schema.
+    name : str
+        The table's name in ``datapackage.json``.
+    folder : Path, optional
+        Where that file is; ``data/`` unless given.
+    """
+    folder = ROOT if folder is None else folder
+    path = folder / f"{name}.csv"
+    table.to_csv(path, index=False, lineterminator="\n")
+    described = folder / "datapackage.json"
+    package = json.loads(described.read_text(encoding="utf-8"))
+    record = next(each for each in package["resources"] if each["name"] == name)
+    content = path.read_bytes()
+    record["hash"] = "sha256:" + hashlib.sha256(content).hexdigest()
+    record["bytes"], record["rows"] = len(content), len(table)
+    text = json.dumps(package, indent=2, ensure_ascii=False)
+    described.write_text(text + "\n", encoding="utf-8")
+
+
 def _record(name: str) -> dict:
     resources = json.loads(_read("datapackage.json"))["resources"]
     records = {record["name"]: record for record in resources}

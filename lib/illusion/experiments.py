@@ -1,17 +1,17 @@
 """The reforms as they were run: worlds, policies, a grid, and where they are kept.
 
-``python -m illusion.experiments data`` plays them all, some ten minutes on two
+``python -m illusion.experiments data`` plays them all, some twenty minutes on two
 cores, and writes ``arena_runs.csv`` and ``arena_grid.csv`` into that folder.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -21,43 +21,45 @@ from scipy.special import ndtri
 
 from illusion import arena, data, deprecation, reforms
 from illusion.arena import Cast, Rules, World
-from illusion.reforms import BASELINE, MEASURES, PROPOSALS
+from illusion.reforms import AT_A_TIME, BASELINE, MEASURES, PROPOSALS
 
 SEED = 2504
-REPLICATES, OTHER_REPLICATES, GRID_REPLICATES = 100, 32, 4
+REPLICATES, OTHER_REPLICATES, GRID_REPLICATES = 200, 32, 16
 _IDLE = 3  # votes per day of a model that is no longer sampled
 _BOARD = 12  # rows of a board in the grid
 
 # The share of prompts that are not in English rose from 23.9% in April 2023 to
 # 43.5% in January 2025 (the paper, section 4.2); on that line, over the weeks here:
 _MIX = (0.37, 0.47)
-WORLD = World(weeks=45, battles=40_600, mix=_MIX)
-WORLDS = {
-    "as assumed": WORLD,
-    "alike": replace(WORLD, variant_sd=0.0),
-    "spread 10": replace(WORLD, variant_sd=10.0),
-    "spread 50": replace(WORLD, variant_sd=50.0),
-    "drift 50": replace(WORLD, drift_sd=50.0),
-    "drift 100": replace(WORLD, drift_sd=100.0),
-    "belief 3": replace(WORLD, belief_sd=3.0),
-    "belief 10": replace(WORLD, belief_sd=10.0),
-    "belief 25": replace(WORLD, belief_sd=25.0),
+# What is assumed otherwise than in the first world.
+WORLDS: dict[str, dict[str, float]] = {
+    "as assumed": {},
+    "alike": {"variant_sd": 0.0},
+    "spread 10": {"variant_sd": 10.0},
+    "spread 50": {"variant_sd": 50.0},
+    "drift 10": {"drift_sd": 10.0},
+    "drift 50": {"drift_sd": 50.0},
+    "drift 100": {"drift_sd": 100.0},
+    "belief 3": {"belief_sd": 3.0},
+    "belief 10": {"belief_sd": 10.0},
+    "belief 25": {"belief_sd": 25.0},
 }
 _CHANGING = {name: rules for name, rules in PROPOSALS.items() if rules != BASELINE}
 POLICIES = {
     "baseline": BASELINE,
     **_CHANGING,
+    "cap-three": replace(BASELINE, cap=3),
     "uniform": replace(BASELINE, sampling="uniform"),
     "inverse-sampling": replace(BASELINE, sampling="inverse"),
     "nobody-leaves": replace(BASELINE, retirement="none"),
     "written-both": replace(BASELINE, retirement="both"),
     "written-either": replace(BASELINE, retirement="either"),
-    "paper": Rules("variance", "bottom", cap=3, correction="shrunk"),
+    "paper": Rules("variance", "bottom", cap=AT_A_TIME, correction="shrunk"),
     "adopted": replace(BASELINE, provisional=True, weighting="pairs"),
     "fresh-and-fair": Rules("variance", keep_choosing=False),
 }
 LAB = {
-    "variants": (1, 3, 10, 15),
+    "variants": (1, 3, 5, 10),
     "spread": (0, 25, 50),
     "sampling": ("lmarena", "uniform", "variance"),
     "retirement": ("silent", "none", "both", "bottom"),
@@ -91,6 +93,37 @@ def record(variants: pd.Series | None = None) -> Cast:
     )
 
 
+@cache
+def world(name: str = "as assumed") -> World:
+    """Take the weeks' votes from the public record, and the rest from `WORLDS`.
+
+    Parameters
+    ----------
+    name : str
+        A key of `WORLDS`.
+
+    Returns
+    -------
+    World
+        With so many battles that, under the rules of 2025, public models get as many
+        as on the record.
+    """
+    history = data.load("votes_by_month").drop_duplicates(["snapshot", "model"])
+    votes = history.pivot_table("votes_cumulative", "model", "snapshot")
+    battles = votes.ffill(axis=1).sum() / 2
+    day = (battles.index - battles.index[0]).days.to_numpy()
+    cast = record()
+    ends = 7 * np.arange(cast.listed.max() + 2)
+    # The record ends within the last week; its last pace is kept up.
+    pace = (battles.iloc[-1] - battles.iloc[-2]) / (day[-1] - day[-2])
+    day = np.append(day, ends[-1])
+    total = np.append(battles, battles.iloc[-1] + pace * (ends[-1] - day[-2]))
+    weekly = np.diff(np.interp(ends, day, total))
+    tests = (cast.variants[cast.tested] - 1).sum() * World.test_battles
+    weekly = np.round(weekly * (1 + tests / weekly.sum()))
+    return World(tuple(weekly.tolist()), mix=_MIX, **WORLDS[name])
+
+
 def play(
     cast: Cast, world: World, rules: Rules, n_replicates: int, **options: int | bool
 ) -> pd.DataFrame:
@@ -117,9 +150,9 @@ def planned() -> Iterator[tuple[str, str, int]]:
     """Yield every world and policy that is kept, and how often it is played."""
     for policy in POLICIES:
         yield "as assumed", policy, REPLICATES
-    for world in list(WORLDS)[1:]:
-        for policy in ("baseline", *_CHANGING):
-            yield world, policy, OTHER_REPLICATES
+    for name in list(WORLDS)[1:]:
+        for policy in ("baseline", *_CHANGING, "cap-three", "paper"):
+            yield name, policy, OTHER_REPLICATES
 
 
 def cell(variants: int, spread: int, sampling: str, retirement: str) -> pd.DataFrame:
@@ -139,16 +172,21 @@ def cell(variants: int, spread: int, sampling: str, retirement: str) -> pd.DataF
     DataFrame
         The best twelve of the last board of one replicate: ``rank``, ``model`` (its
         place in the cast), ``score``, ``half_width`` and ``truth`` (Elo points, 0
-        being the mean of the board); and means over four replicates of
-        ``inflation``, ``top_ten``, ``open_share`` and ``width_open``.
+        being the mean of the board); and means over sixteen replicates of
+        ``inflation``, ``held`` (of the twelve, intervals that hold the truth) and
+        ``wrong`` (pairs of the twelve in the wrong order).
     """
     cast = record(pd.Series(variants, index=list(BIG)))
     rules = Rules(sampling, retirement)
-    world = replace(WORLD, variant_sd=float(spread))
-    season = arena.simulate(cast, world, rules, GRID_REPLICATES, SEED)
-    mean = reforms.measure(season, cast, rules).mean()
-    score = season.score[0, -1]
-    best = np.argsort(-score)[:_BOARD]
+    assumed = replace(world(), variant_sd=float(spread))
+    season = arena.simulate(cast, assumed, rules, GRID_REPLICATES, SEED)
+    score, truth = season.score[:, -1], season.truth[:, -1]
+    best = np.argsort(-score, axis=1)[:, :_BOARD]
+    score, truth, half_width = (
+        np.take_along_axis(each, best, axis=1)
+        for each in (score, truth, -ndtri(0.025) * season.standard_error)
+    )
+    wrong = np.triu(truth[:, :, None] < truth[:, None, :]).sum(axis=(1, 2))
     return pd.DataFrame(
         {
             "variants": variants,
@@ -156,14 +194,13 @@ def cell(variants: int, spread: int, sampling: str, retirement: str) -> pd.DataF
             "sampling": sampling,
             "retirement": retirement,
             "rank": np.arange(1, _BOARD + 1),
-            "model": best,
-            "score": score[best],
-            "half_width": -ndtri(0.025) * season.standard_error[0, best],
-            "truth": season.truth[0, -1, best],
-            **{
-                name: mean[name]
-                for name in ("inflation", "top_ten", "open_share", "width_open")
-            },
+            "model": best[0],
+            "score": score[0],
+            "half_width": half_width[0],
+            "truth": truth[0],
+            "inflation": reforms.measure(season, cast, rules)["inflation"].mean(),
+            "held": (np.abs(score - truth) <= half_width).sum(axis=1).mean(),
+            "wrong": wrong.mean(),
         }
     )
 
@@ -171,43 +208,24 @@ def cell(variants: int, spread: int, sampling: str, retirement: str) -> pd.DataF
 def runs(processes: int) -> pd.DataFrame:
     """Play all that is planned: a row per world, policy and replicate."""
     cast, parts = record(), []
-    for world, policy, times in planned():
-        print(f"{world}: {policy}", file=sys.stderr)
-        measured = play(
-            cast, WORLDS[world], POLICIES[policy], times, processes=processes
-        )
-        parts.append(measured.reset_index().assign(world=world, policy=policy))
+    for name, policy, times in planned():
+        print(f"{name}: {policy}", file=sys.stderr)
+        measured = play(cast, world(name), POLICIES[policy], times, processes=processes)
+        parts.append(measured.reset_index().assign(world=name, policy=policy))
     return pd.concat(parts)[["world", "policy", "replicate", *MEASURES]]
 
 
 def grid(processes: int) -> pd.DataFrame:
     """Play every arena of the laboratory."""
-    from concurrent.futures import ProcessPoolExecutor
-
     with ProcessPoolExecutor(processes) as pool:
         return pd.concat(pool.map(cell, *zip(*product(*LAB.values()), strict=True)))
-
-
-def keep(table: pd.DataFrame, name: str, folder: Path) -> None:
-    """Write a table, and its hash and size into the data package."""
-    path = folder / f"{name}.csv"
-    rounded = table.apply(lambda x: x.round(4) if x.dtype.kind == "f" else x)
-    rounded.to_csv(path, index=False, lineterminator="\n")
-    described = folder / "datapackage.json"
-    package = json.loads(described.read_text(encoding="utf-8"))
-    entry = next(x for x in package["resources"] if x["name"] == name)
-    raw = path.read_bytes()
-    entry["hash"] = "sha256:" + hashlib.sha256(raw).hexdigest()
-    entry["bytes"], entry["rows"] = len(raw), len(table)
-    text = json.dumps(package, indent=2, ensure_ascii=False)
-    described.write_text(text + "\n", encoding="utf-8")
 
 
 def main() -> None:
     """Play everything and keep it in the folder that is named."""
     folder, processes = Path(sys.argv[1]), os.cpu_count() or 1
-    keep(runs(processes), "arena_runs", folder)
-    keep(grid(processes), "arena_grid", folder)
+    data.keep(runs(processes).round(4), "arena_runs", folder)
+    data.keep(grid(processes).round(4), "arena_grid", folder)
 
 
 if __name__ == "__main__":

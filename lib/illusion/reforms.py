@@ -10,12 +10,12 @@ import pandas as pd
 from scipy.special import ndtri
 from scipy.stats import kendalltau
 
-from illusion.arena import Cast, Rules, Season
+from illusion.arena import QUARTER, TEST_WEEKS, Cast, Rules, Season, variants_tested
 from illusion.exposure import gini
 
 FRESH = 2_000  # battles until a score is no longer provisional: policy of 2025-05-27
 MANY = 10  # variants beyond which a score is provisional at first: the same
-_MONTH = 4  # weeks
+_LATER = 3  # weeks
 _PATIENCE = 12  # weeks for which a new model is followed
 _NEAR = 5.0  # Elo points
 _LEVEL = 0.95
@@ -37,8 +37,8 @@ MEASURES = {
         False,
         "First score too high",
     ),
-    "inflation_month": Measure(
-        "The same four weeks later", "points", False, "A month later"
+    "inflation_later": Measure(
+        "The same three weeks later", "points", False, "Three weeks later"
     ),
     "gain": Measure(
         "Skill of a chosen variant above its family's mean",
@@ -66,7 +66,7 @@ MEASURES = {
         "Half-width at the board's top ten", "points", False, "Width, top ten"
     ),
     "private": Measure(
-        "Battles of variants that were not listed", "share", False, "Spent in private"
+        "Battles that chose and count for no score", "share", False, "Spent in private"
     ),
     "noise": Measure(
         "Changes at number one while the best model stays",
@@ -82,13 +82,16 @@ MEASURES = {
     ),
 }
 _OF_ONE = ["tau", "top_ten", "coverage"]  # what counts is how much is missing
-_LEAST = 0.1  # of the baseline: a smaller change is none, however sure it is
+_LEAST = 0.05  # of the baseline: a smaller change is none, however sure it is
+_SURE = 3  # Monte-Carlo errors: two are passed by chance in a table of 200 cells
 
 BASELINE = Rules()
+# Three at a time, in tests of four weeks, for a listing every quarter.
+AT_A_TIME = 3 * (QUARTER // TEST_WEEKS)
 # Proposal of `data/reforms.csv` -> the rules it asks for, all else as it was.
 PROPOSALS = {
     "no-retraction": replace(BASELINE, correction="shrunk"),
-    "variant-cap": replace(BASELINE, cap=3),
+    "variant-cap": replace(BASELINE, cap=AT_A_TIME),
     "equal-removal": replace(BASELINE, retirement="bottom"),
     "fair-sampling": replace(BASELINE, sampling="variance"),
     "removal-notice": BASELINE,
@@ -128,7 +131,7 @@ def measure(season: Season, cast: Cast, rules: Rules) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "inflation": _inflation(error, first, cast, 0),
-            "inflation_month": _inflation(error, first, cast, _MONTH),
+            "inflation_later": _inflation(error, first, cast, _LATER),
             "gain": _gain(season, cast),
             "tau": [
                 kendalltau(last[r, shown[r, -1]], truth[r, shown[r, -1]]).statistic
@@ -166,7 +169,7 @@ def summary(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
         A row per policy and measure: ``mean``, ``error`` (its Monte-Carlo standard
         error), ``change`` from the baseline, ``change_error`` (from differences of
         replicates that share their variants) and ``effect``: "better" or "worse" if
-        the change is two errors or more and a tenth or more of the baseline, or, of a
+        the change is three errors or more and 5% or more of the baseline, or, of a
         share that should be 1, of what it lacks to that.
     """
     names = [name for name in MEASURES if name in runs]
@@ -185,7 +188,7 @@ def summary(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
     missing = np.where(measures.isin(_OF_ONE), 1 - start, np.abs(start))
     # Less is nearer to 0: an excess that is overdone is one too.
     shift = table["mean"].abs() - np.abs(start)
-    clear = (shift.abs() >= 2 * table["change_error"]) & (
+    clear = (shift.abs() >= _SURE * table["change_error"]) & (
         shift.abs() >= _LEAST * missing
     )
     good = (shift > 0) == [MEASURES[name].more_is_better for name in measures]
@@ -198,12 +201,8 @@ def _shown(season: Season, cast: Cast, rules: Rules) -> np.ndarray:
     """Whether a score is on the board, and not provisional."""
     shown = ~np.isnan(season.score)
     if rules.provisional:
-        tested = (
-            cast.variants if rules.cap is None else np.minimum(cast.variants, rules.cap)
-        )
         fresh = season.battles - season.chosen_by[:, None]
-        # A model that was never tested is not what the rule is about.
-        shown &= (tested <= MANY) | (cast.listed == 0) | (fresh >= FRESH)
+        shown &= (variants_tested(cast, rules) <= MANY) | (fresh >= FRESH)
     return shown
 
 
