@@ -27,9 +27,9 @@ CHAPTERS = list(CLAIMS["chapter"].unique())
 @pytest.fixture
 def recomputed():
     """Let a test change what the ledger is computed from."""
-    claims._evaluated.cache_clear()
+    claims._judge.cache_clear()
     yield
-    claims._evaluated.cache_clear()
+    claims._judge.cache_clear()
 
 
 @pytest.fixture
@@ -229,6 +229,34 @@ def test_a_copy_of_the_ledger_can_be_changed():
     pd.testing.assert_frame_equal(claims.evaluate(), before)
 
 
+def test_a_chapter_has_its_part_of_the_ledger(monkeypatch, recomputed):
+    whole = claims.evaluate()
+    for chapter in CHAPTERS:
+        part = claims.evaluate(chapter)
+        pd.testing.assert_frame_equal(part, whole[whole["chapter"] == chapter])
+    with pytest.raises(KeyError, match="no claims of a chapter 'rankings'"):
+        claims.evaluate("rankings")
+
+
+@pytest.mark.parametrize("shown_by", [claims.show, claims.show_ledger])
+def test_only_what_is_shown_is_computed(shown_by, shown, monkeypatch, recomputed):
+    claims._judge.cache_clear()
+    computed = []
+
+    def watched(name, function):
+        return lambda: computed.append(name) or function()
+
+    for name, function in claims.COMPUTED.items():
+        monkeypatch.setitem(claims.COMPUTED, name, watched(name, function))
+    other = "gain.paper-70"
+    shown_by("aya", other)
+    expected = [n for n in claims.COMPUTED if n.startswith("aya.")]
+    assert len(expected) > 1
+    assert sorted(computed) == sorted([*expected, other])
+    claims.evaluate("ranking")
+    assert set(computed) - {*expected, other} == set(claims.ranking.COMPUTED)
+
+
 # Where they are shown.
 
 
@@ -346,7 +374,7 @@ def test_what_the_table_says_is_text(show, shown, monkeypatch):
     ledger = claims.evaluate().loc[["aya.paper-8b-gap"]]
     columns = ["claim", "locator", "url", "reason", "unit"]
     ledger[columns] = [[f"{evil} {column}" for column in columns]]
-    monkeypatch.setattr(claims, "_evaluated", lambda: ledger)
+    monkeypatch.setattr(claims, "_judged", lambda said: ledger)
     show(*(ledger.index if show is claims.show else ()))
     row = Rows(shown[0]).rows[0]
     assert set(row["tags"]) == {"tr", "th", "td", "a", "br", "small", "b"}

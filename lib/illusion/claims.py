@@ -51,8 +51,13 @@ VERDICTS = {
 """The verdicts, from agreement to silence, and what each means."""
 
 
-def evaluate() -> pd.DataFrame:
-    """Compute the whole ledger.
+def evaluate(chapter: str | None = None) -> pd.DataFrame:
+    """Compute the ledger, or the part of it that belongs to a chapter.
+
+    Parameters
+    ----------
+    chapter : str, optional
+        The notebook's name without its ending; all chapters unless given.
 
     Returns
     -------
@@ -65,10 +70,17 @@ def evaluate() -> pd.DataFrame:
 
     Raises
     ------
+    KeyError
+        A chapter without claims.
     ValueError
         A claim that is computed nowhere and has no reason why it cannot be.
     """
-    return _evaluated().copy()
+    said = _said()
+    if chapter is None:
+        return _judged(said)
+    if not (said["chapter"] == chapter).any():
+        raise KeyError(f"The ledger has no claims of a chapter {chapter!r}.")
+    return _judged(said[said["chapter"] == chapter])
 
 
 def verdict(value: float, tolerance: float, finding: Finding) -> str:
@@ -195,30 +207,38 @@ def in_words(number: float, unit: str) -> str:
 
 
 def _chosen(names: Iterable[str]) -> pd.DataFrame:
-    ledger = evaluate()
+    """Compute the claims of some ids and topics, and no others."""
+    said = _said()
     chosen: list[str] = []
     for name in names:
-        topic = [known for known in ledger.index if known.split(".")[0] == name]
-        found = [name] if name in ledger.index else topic
+        topic = [known for known in said.index if known.split(".")[0] == name]
+        found = [name] if name in said.index else topic
         if not found:
             raise KeyError(f"{name!r} is neither a claim nor a topic of the ledger.")
         chosen += found
-    return ledger.loc[list(dict.fromkeys(chosen))]
+    return _judged(said.loc[list(dict.fromkeys(chosen))])
 
 
 @cache
-def _evaluated() -> pd.DataFrame:
+def _said() -> pd.DataFrame:
+    """Return what was published; not to be changed by who gets it."""
     ledger = data.load("claims").set_index("id")
     ledger["value"] = [
         _number(value, unit)
         for value, unit in zip(ledger["value"], ledger["unit"], strict=True)
     ]
-    found = [_judge(name, claim) for name, claim in ledger.iterrows()]
+    return ledger
+
+
+def _judged(said: pd.DataFrame) -> pd.DataFrame:
+    """Return some claims with what we find beside them."""
     columns = ["ours", "error", "other", "between", "verdict", "reason"]
-    return ledger.join(pd.DataFrame(found, ledger.index, columns))
+    found = pd.DataFrame([_judge(name) for name in said.index], said.index, columns)
+    return said.join(found.astype(dict.fromkeys(columns[:3], float)))
 
 
-def _judge(name: str, claim: pd.Series) -> tuple:
+@cache
+def _judge(name: str) -> tuple:
     if name in UNAVAILABLE:
         return (None, None, None, False, "not checkable", UNAVAILABLE[name])
     if name not in COMPUTED:
@@ -227,7 +247,7 @@ def _judge(name: str, claim: pd.Series) -> tuple:
             "of its chapter's module in illusion.ledger, or say in UNAVAILABLE what "
             "would be needed and who has it."
         )
-    found = COMPUTED[name]()
+    claim, found = _said().loc[name], COMPUTED[name]()
     judged = verdict(claim["value"], claim["tolerance"], found)
     numbers = (found.ours, found.error, found.other, found.between)
     return (*numbers, judged, found.reason)
