@@ -1,0 +1,55 @@
+"""The browser that prints the book and tests its pages: a Chromium, as installed."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["BROWSERS", "OPTIONS", "NoBrowserError", "start"]
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+class NoBrowserError(RuntimeError):
+    """There is no Chromium, or nothing that drives it."""
+
+
+@contextmanager
+def start() -> Iterator[Any]:
+    """Run a headless Chromium for the time of a ``with`` block.
+
+    Yields
+    ------
+    playwright.sync_api.Browser
+
+    Raises
+    ------
+    NoBrowserError
+        If no browser is on the path, or Playwright is not installed.
+    """
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        raise NoBrowserError(
+            f"No browser: none of {', '.join(BROWSERS)} is installed. Install one of "
+            "them, for instance Debian's package chromium."
+        )
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as error:
+        raise NoBrowserError(
+            "A browser is driven by the package playwright, which is not installed; "
+            "requirements.txt has it."
+        ) from error
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*OPTIONS])
+        yield browser
+        browser.close()
