@@ -7,9 +7,6 @@ server is refused and recorded.
 
 import gzip
 import os
-import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -20,19 +17,14 @@ import pytest
 from filelock import FileLock
 from xdist.scheduler import LoadFileScheduling
 
+from illusion.publish.browser import NoBrowserError, start
+from illusion.publish.site import BuildError, build
+
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+# Chapters on a finding, which have what a chapter has; the refresher is shorter.
+FINDINGS = [p for p in CHAPTERS if "In one minute" in p.read_text(encoding="utf-8")]
 PROSE = sorted((ROOT / "chapters").glob("*.md"))
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-BROWSER_OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 MAX_WORKERS = 4
 
 
@@ -75,24 +67,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with FileLock(shared / "site.lock"):
         ended = shared / "site.txt"
         if not ended.exists():
-            ended.write_text(build(shared / "site"), encoding="utf-8")
+            ended.write_text(fault_of(shared / "site"), encoding="utf-8")
     if fault := ended.read_text(encoding="utf-8"):
         pytest.fail(f"The book does not build:\n{fault}", pytrace=False)
     return shared / "site" / "_build" / "html"
 
 
-def build(out: Path) -> str:
+def fault_of(out: Path) -> str:
     """Build the book in a folder and return what went wrong, or nothing."""
-    # This Python's Jupyter Book, whether or not its scripts are on the path.
-    run = "from jupyter_book.cli.main import main; main()"
-    command = [sys.executable, "-c", run, "build", str(ROOT)]
-    command += ["--path-output", str(out), "-W", "-n", "--keep-going"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if not done.returncode:
-        return ""
-    lines = (done.stdout + done.stderr).splitlines()
-    faults = [line for line in lines if "WARNING" in line] or lines[-40:]
-    return "\n".join(faults) or f"exit code {done.returncode}, no output"
+    try:
+        build(ROOT, out)
+    except BuildError as error:
+        return str(error)
+    return ""
 
 
 class _Server(SimpleHTTPRequestHandler):
@@ -135,11 +122,8 @@ def address(site: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator:
     """Start a headless Chromium."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        cannot(f"No browser: none of {', '.join(BROWSERS)} is installed.")
-    playwright = pytest.importorskip("playwright.sync_api").sync_playwright().start()
-    chromium = playwright.chromium.launch(executable_path=path, args=BROWSER_OPTIONS)
-    yield chromium
-    chromium.close()
-    playwright.stop()
+    try:
+        with start() as chromium:
+            yield chromium
+    except NoBrowserError as error:
+        cannot(str(error))

@@ -2,13 +2,13 @@
 
 from sphinx.application import Sphinx
 
-from illusion.publish import exercises, figures, mathfont, mathml, repairs
+from illusion.publish import exercises, figures, mathfont, mathml, repairs, rerun
 
 __all__ = ["setup"]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Set up the book's Sphinx extension."""
-    for part in (exercises, figures, mathfont, mathml, repairs):
+    for part in (exercises, figures, mathfont, mathml, repairs, rerun):
         part.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -4,6 +4,7 @@ sphinx-exercise writes a solution as an open box, and relies on a script to
 hide it. Here a solution is the browser's own ``details`` element.
 """
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -24,7 +25,8 @@ def _visit_html(self: Any, node: nodes.Element) -> None:
     text = "Solution"
     if title is not None:
         # Plain text: a link inside a summary could not be followed by keyboard.
-        text = title.astext()
+        # And without the exercise's own title, which stands above.
+        text = re.sub(r" \(.*\)$", "", title.astext())
         node.remove(title)
     self.body.append(self.starttag(node, "details", CLASS="solution"))
     self.body.append(f"<summary>{self.encode(text)}</summary>\n")

@@ -153,6 +153,12 @@ REPAIRS = (
         r"<div>\1</div>",
         expected=False,
     ),
+    Repair(
+        "an exercise's level in brackets inside of brackets",
+        r'(<span class="caption-number">Exercise \d+) </span> \((.*?) \((\w+)\)\)</p>',
+        r'\1.</span> \2 <span class="exercise-level">\3</span></p>',
+        expected=False,
+    ),
     # pandas' tables.
     Repair(
         "style sheets inside the text",
