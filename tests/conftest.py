@@ -119,11 +119,28 @@ def address(site: Path) -> Iterator[str]:
     server.shutdown()
 
 
+# Ten digits are 5.56 times as wide as they are high in Arial, and in the fonts that
+# are made to stand in for it. The static charts are drawn for such a font.
+DIGITS = """() => {
+  const context = document.createElement("canvas").getContext("2d");
+  context.font = "100px Arial, Helvetica, sans-serif";
+  return context.measureText("0123456789").width;
+}"""
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator:
     """Start a headless Chromium."""
     try:
         with start() as chromium:
+            page = chromium.new_page()
+            width = page.evaluate(DIGITS)
+            page.close()
+            if abs(width - 556) > 2:
+                cannot(
+                    "No font as wide as Arial, as the charts need: install one, for "
+                    "instance Debian's package fonts-liberation."
+                )
             yield chromium
     except NoBrowserError as error:
         cannot(str(error))

@@ -227,9 +227,14 @@ def test_reader_makes_charts_live(browser, address, way, name):
             control.wait_for()
             assert control.evaluate("e => e === document.activeElement")
             before = drawing(chart)
-            page.keyboard.press("ArrowRight")
-            page.wait_for_timeout(100)
-            assert drawing(chart) != before, f"{name}: the control moves nothing"
+            # One of the two, for a control may start at an end.
+            for key in ("ArrowRight", "ArrowLeft"):
+                page.keyboard.press(key)
+                page.wait_for_timeout(100)
+                if drawing(chart) != before:
+                    break
+            else:
+                pytest.fail(f"{name}: the control moves nothing")
         elif way == "phone":
             chart.locator(".chart-picture").tap()
         else:
