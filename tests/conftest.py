@@ -59,7 +59,12 @@ def cannot(reason: str) -> None:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of the book's pages, built with warnings as errors."""
+    """Return the folder of the book's pages, built with warnings as errors.
+
+    ``BOOK_SITE`` names one that was built so already, from the same sources.
+    """
+    if "BOOK_SITE" in os.environ:
+        return Path(os.environ["BOOK_SITE"])
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent

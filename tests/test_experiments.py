@@ -57,7 +57,8 @@ def test_a_kept_arena_of_the_laboratory_is_the_one_the_code_plays():
     )
 
 
-def test_an_arena_of_the_laboratory_is_a_season():
+def test_an_arena_of_the_laboratory_is_a_season(monkeypatch):
+    monkeypatch.setattr(experiments, "GRID_REPLICATES", 4)
     found = experiments.cell(3, 25, "uniform", "none")
     cast = experiments.record(pd.Series(3, index=list(experiments.BIG)))
     assert set(cast.provider[cast.tested]) == set(experiments.BIG)
