@@ -64,6 +64,19 @@ def vote_by_vote(rate, met, total, chance):
     return (met - start).mean(axis=0)
 
 
+def test_powers_are_those_of_the_rules():
+    met = np.array([200.0, 2_000.0])
+    uniform, inverse, variance = (
+        playing.expected_battles(np.ones(2), met, playing.POWERS[rule], 1.0)
+        for rule in ("uniform", "inverse", "variance")
+    )
+    assert uniform[0] / uniform[1] == pytest.approx(1)
+    # In inverse proportion to the battles so far; and to what one more takes off.
+    assert inverse[0] / inverse[1] == pytest.approx(met[1] / met[0], rel=0.02)
+    saved = met**-0.5 - (met + 1) ** -0.5
+    assert variance[0] / variance[1] == pytest.approx(saved[0] / saved[1], rel=0.02)
+
+
 @pytest.mark.parametrize(("total", "within"), [(500, 1.5), (20, 0.2)])
 @pytest.mark.parametrize("power", [0, 1, 1.5])
 def test_allocation_against_votes_one_by_one(power, total, within):

@@ -72,6 +72,9 @@ def test_parts_are_counted(keep, said):
     )
     # The same values in other places are other answers.
     assert "1 of 3" in said("ex-p", ["b", 0.5, 2], within=0.1)
+    # Nor do the digests tell that two parts are alike.
+    keep("ex-q", [2, 2], within=0.1)
+    assert len(set(exercises.seen()["ex-q"])) == 2
     assert said("ex-p", ["b", 2], within=0.1) == (
         "ex-p: not yet; it has 2 parts instead of 3.\n"
     )

@@ -150,8 +150,7 @@ def test_the_zip_has_what_its_readme_names(kit):
         assert (kit / "".join(name)).exists()
     files = [p.relative_to(kit) for p in kit.rglob("*") if p.is_file()]
     assert not [f for f in files if "__pycache__" in f.parts or "egg-info" in str(f)]
-    for name in student.FOR_TEACHERS:
-        assert not list(kit.rglob(f"{name}.*"))
+    assert not list(kit.rglob("instructors.*"))
     assert (kit / "lib" / "illusion" / "ratings.py").exists()
 
 
