@@ -3,7 +3,7 @@
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from illusion import course
+from illusion import course, data
 
 __all__ = ["line", "setup"]
 
@@ -34,6 +34,8 @@ def _add(app: Sphinx, doctree: nodes.document) -> None:
     folder, _, name = app.env.docname.rpartition("/")
     if title is None or folder != "chapters":
         return
+    # A page is read again when the times have been measured again.
+    app.env.note_dependency(str(data.ROOT / "run_times.csv"))
     runs = app.env.doc2path(app.env.docname).endswith(".ipynb")
     paragraph = nodes.paragraph(classes=["rerun"])
     for text, code in line(name, runs=runs):
