@@ -8,8 +8,9 @@ import time
 
 import numpy as np
 
-from illusion import arena, battles, boards, ratings
-from illusion.likelihood import one_thread
+from illusion.rating import battles, boards, ratings
+from illusion.rating.likelihood import one_thread
+from illusion.reforms import arena
 
 MODELS, OLD, WEEKS, VOTES, REPLICATES = 250, 110, 52, 2_000_000, 100
 

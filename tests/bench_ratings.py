@@ -21,9 +21,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from illusion import ratings
-from illusion.battles import PairCounts
-from illusion.intake import LOG_COLUMNS
+from illusion.rating import ratings
+from illusion.rating.battles import PairCounts
+from illusion.rating.intake import LOG_COLUMNS
 
 N_MODELS, N_BATTLES, TIE_RATE, RARE, RARE_BATTLES = 243, 2_000_000, 0.29, 20, 300
 LABELS = np.array(["model_a", "model_b", "tie", "tie (bothbad)"])

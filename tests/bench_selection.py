@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 
-from illusion import selection
+from illusion.private_testing import selection
 
 N, VOTES, TIE_RATE = 27, 3_000, 0.35
 CASES = {

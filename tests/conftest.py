@@ -17,8 +17,8 @@ import pytest
 from filelock import FileLock
 from xdist.scheduler import LoadFileScheduling
 
-from illusion.publish.browser import NoBrowserError, start
-from illusion.publish.site import BuildError, build
+from bookbuild.browser import NoBrowserError, start
+from bookbuild.site import BuildError, build
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -41,7 +41,7 @@ class Spread(LoadFileScheduling):
     """Files stay whole, but for the visits of the site's pages."""
 
     def _split_scope(self, nodeid: str) -> str:
-        visit = nodeid.startswith("tests/test_site.py::") and "[" in nodeid
+        visit = nodeid.startswith("tests/book/test_site.py::") and "[" in nodeid
         return nodeid if visit else super()._split_scope(nodeid)
 
 

@@ -16,9 +16,11 @@ from conftest import ROOT
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from illusion import claims, data, influence, ratings
-from illusion.battles import PairCounts
-from illusion.ledger import Finding, private_testing
+from illusion import data, ledger
+from illusion.claims import Finding, private_testing
+from illusion.rating import ratings
+from illusion.rating.battles import PairCounts
+from illusion.rebuttal import influence
 
 CLAIMS = data.load("claims").set_index("id")
 CHAPTERS = list(CLAIMS["chapter"].unique())
@@ -27,9 +29,9 @@ CHAPTERS = list(CLAIMS["chapter"].unique())
 @pytest.fixture
 def recomputed():
     """Let a test change what the ledger is computed from."""
-    claims._judge.cache_clear()
+    ledger._judge.cache_clear()
     yield
-    claims._judge.cache_clear()
+    ledger._judge.cache_clear()
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def shown(monkeypatch):
     """Collect the HTML that is displayed."""
     pages = []
     monkeypatch.setattr(
-        claims, "display", lambda bundle, raw: pages.append(bundle["text/html"])
+        ledger, "display", lambda bundle, raw: pages.append(bundle["text/html"])
     )
     return pages
 
@@ -101,7 +103,7 @@ def stored(chapter: str) -> list[dict]:
 def test_verdict(ours, other, expected, depends):
     finding = Finding(ours, "Why.", other=other, depends=depends)
     expected = depends if expected == "depends" else expected
-    assert claims.verdict(100, 5, finding) == expected
+    assert ledger.verdict(100, 5, finding) == expected
 
 
 @pytest.mark.parametrize(
@@ -117,33 +119,33 @@ def test_verdict(ours, other, expected, depends):
 )
 def test_verdict_on_a_range(ours, other, expected):
     finding = Finding(ours, "Why.", other=other, depends="assumption", between=True)
-    assert claims.verdict(100, 5, finding) == expected
+    assert ledger.verdict(100, 5, finding) == expected
 
 
 def test_verdict_forgives_rounding_and_no_more():
     assert abs(1.1 - 1) > 0.1  # in floating point
-    assert claims.verdict(1, 0.1, Finding(1.1, "Why.")) == "reproduced"
-    assert claims.verdict(43, 0, Finding(43.0, "Why.")) == "reproduced"
-    assert claims.verdict(43, 0, Finding(42.9999, "Why.")) == "differs"
+    assert ledger.verdict(1, 0.1, Finding(1.1, "Why.")) == "reproduced"
+    assert ledger.verdict(43, 0, Finding(43.0, "Why.")) == "reproduced"
+    assert ledger.verdict(43, 0, Finding(42.9999, "Why.")) == "differs"
 
 
 def test_error_bars_do_not_soften_a_verdict():
-    assert claims.verdict(100, 5, Finding(110, "Why.", error=50)) == "differs"
+    assert ledger.verdict(100, 5, Finding(110, "Why.", error=50)) == "differs"
 
 
 # The claims, and who computes them.
 
 
 def test_every_claim_is_computed_or_says_why_not():
-    assert not set(claims.COMPUTED) & set(claims.UNAVAILABLE)
-    assert set(claims.COMPUTED) | set(claims.UNAVAILABLE) == set(CLAIMS.index)
+    assert not set(ledger.COMPUTED) & set(ledger.UNAVAILABLE)
+    assert set(ledger.COMPUTED) | set(ledger.UNAVAILABLE) == set(CLAIMS.index)
     unavailable = CLAIMS.index[CLAIMS["kind"] == "unavailable"]
-    assert set(unavailable) == set(claims.UNAVAILABLE)
+    assert set(unavailable) == set(ledger.UNAVAILABLE)
 
 
 def test_a_module_holds_the_claims_of_its_chapter():
     # Also: no module overwrites the claims of another.
-    for module in claims.MODULES:
+    for module in ledger.MODULES:
         chapter = module.__name__.rpartition(".")[2].replace("_", "-")
         own = set(module.COMPUTED) | set(module.UNAVAILABLE)
         assert own == set(CLAIMS.index[CLAIMS["chapter"] == chapter])
@@ -151,11 +153,11 @@ def test_a_module_holds_the_claims_of_its_chapter():
 
 @pytest.mark.parametrize("name", ["aya.lmarena-copy", "variants.paper-google"])
 def test_a_claim_that_nobody_answers_is_named(name, monkeypatch, recomputed):
-    for answers in (claims.COMPUTED, claims.UNAVAILABLE):
+    for answers in (ledger.COMPUTED, ledger.UNAVAILABLE):
         monkeypatch.delitem(answers, name, raising=False)
     for _ in range(2):  # a failure must not be cached as a success
         with pytest.raises(ValueError, match=f"'{re.escape(name)}' is computed now"):
-            claims.evaluate()
+            ledger.evaluate()
 
 
 def test_ids_say_who_says_it():
@@ -165,7 +167,7 @@ def test_ids_say_who_says_it():
         match = re.fullmatch(form, name)
         assert match, name
         assert match[2] == party.lower(), name
-    anchors = [claims.anchor(name) for name in CLAIMS.index]
+    anchors = [ledger.anchor(name) for name in CLAIMS.index]
     assert len(set(anchors)) == len(anchors)
     assert all(re.fullmatch(r"[a-z][a-z0-9-]*", anchor) for anchor in anchors)
 
@@ -176,28 +178,28 @@ def test_chapter_of_a_claim_exists(chapter):
 
 
 def test_what_is_computed_has_something_to_compare_with():
-    ledger = claims.evaluate()
-    assert list(ledger.index) == list(CLAIMS.index)
-    assert list(ledger)[: CLAIMS.shape[1]] == list(CLAIMS)
-    computed = ledger.loc[list(claims.COMPUTED)]
+    judged = ledger.evaluate()
+    assert list(judged.index) == list(CLAIMS.index)
+    assert list(judged)[: CLAIMS.shape[1]] == list(CLAIMS)
+    computed = judged.loc[list(ledger.COMPUTED)]
     assert np.isfinite(computed[["value", "ours"]].astype(float)).all(axis=None)
     assert computed["unit"].notna().all()
     assert (computed["error"].isna() | (computed["error"] > 0)).all()
-    unavailable = ledger.loc[list(claims.UNAVAILABLE)]
+    unavailable = judged.loc[list(ledger.UNAVAILABLE)]
     assert unavailable[["ours", "error", "other"]].isna().all(axis=None)
-    assert (ledger["value"].isna() == ledger["unit"].isna()).all()
+    assert (judged["value"].isna() == judged["unit"].isna()).all()
 
 
 def test_verdicts_are_the_ones_that_are_explained():
-    verdicts = claims.evaluate()["verdict"]
-    assert set(verdicts) <= set(claims.VERDICTS)
+    verdicts = ledger.evaluate()["verdict"]
+    assert set(verdicts) <= set(ledger.VERDICTS)
     not_checkable = verdicts.index[verdicts == "not checkable"]
-    assert set(not_checkable) == set(claims.UNAVAILABLE)
+    assert set(not_checkable) == set(ledger.UNAVAILABLE)
 
 
 def test_reasons_are_sentences():
-    ledger = claims.evaluate()
-    for name, why in ledger["reason"].items():
+    judged = ledger.evaluate()
+    for name, why in judged["reason"].items():
         assert 0 < len(why) <= 220, f"{name}: {len(why)} characters"
         assert why.endswith("."), name
         odd = re.search(r"\bnan\b|\binf\b|None|  |\d\.\d{3}", why)
@@ -206,55 +208,55 @@ def test_reasons_are_sentences():
 
 def test_a_reason_claims_no_other_verdict():
     # Reasons are partly prose: one that says "Holds if" must not outlive that.
-    ledger = claims.evaluate()
-    holds = ledger[ledger["reason"].str.startswith("Holds")]
+    judged = ledger.evaluate()
+    holds = judged[judged["reason"].str.startswith("Holds")]
     assert len(holds)
     assert set(holds["verdict"]) <= {"assumption", "definition"}
 
 
-@pytest.mark.parametrize("name", claims.COMPUTED)
+@pytest.mark.parametrize("name", ledger.COMPUTED)
 def test_another_value_says_what_it_depends_on(name):
-    found = claims.COMPUTED[name]()
+    found = ledger.COMPUTED[name]()
     assert (found.other is None) == (found.depends is None)
     assert found.depends in {None, "assumption", "definition"}
     assert found.other is None or np.isfinite(found.other)
 
 
 def test_a_copy_of_the_ledger_can_be_changed():
-    before = claims.evaluate()
-    changed = claims.evaluate()
+    before = ledger.evaluate()
+    changed = ledger.evaluate()
     changed["verdict"] = "reproduced"
     changed.loc["aya.lmarena-copy", "ours"] = 1054.0
     del changed["reason"]
-    pd.testing.assert_frame_equal(claims.evaluate(), before)
+    pd.testing.assert_frame_equal(ledger.evaluate(), before)
 
 
 def test_a_chapter_has_its_part_of_the_ledger(monkeypatch, recomputed):
-    whole = claims.evaluate()
+    whole = ledger.evaluate()
     for chapter in CHAPTERS:
-        part = claims.evaluate(chapter)
+        part = ledger.evaluate(chapter)
         pd.testing.assert_frame_equal(part, whole[whole["chapter"] == chapter])
     with pytest.raises(KeyError, match="no claims of a chapter 'rankings'"):
-        claims.evaluate("rankings")
+        ledger.evaluate("rankings")
 
 
-@pytest.mark.parametrize("shown_by", [claims.show, claims.show_ledger])
+@pytest.mark.parametrize("shown_by", [ledger.show, ledger.show_ledger])
 def test_only_what_is_shown_is_computed(shown_by, shown, monkeypatch, recomputed):
-    claims._judge.cache_clear()
+    ledger._judge.cache_clear()
     computed = []
 
     def watched(name, function):
         return lambda: computed.append(name) or function()
 
-    for name, function in claims.COMPUTED.items():
-        monkeypatch.setitem(claims.COMPUTED, name, watched(name, function))
+    for name, function in ledger.COMPUTED.items():
+        monkeypatch.setitem(ledger.COMPUTED, name, watched(name, function))
     other = "gain.paper-70"
     shown_by("aya", other)
-    expected = [n for n in claims.COMPUTED if n.startswith("aya.")]
+    expected = [n for n in ledger.COMPUTED if n.startswith("aya.")]
     assert len(expected) > 1
     assert sorted(computed) == sorted([*expected, other])
-    claims.evaluate("ranking")
-    assert set(computed) - {*expected, other} == set(claims.ranking.COMPUTED)
+    ledger.evaluate("ranking")
+    assert set(computed) - {*expected, other} == set(ledger.ranking.COMPUTED)
 
 
 # Where they are shown.
@@ -265,22 +267,22 @@ def test_chapter_shows_each_of_its_claims_once(chapter):
     rows = [row["attrs"] for row in stored(chapter)]
     own = CLAIMS.index[CLAIMS["chapter"] == chapter]
     found = Counter(attrs["id"] for attrs in rows if "id" in attrs)
-    assert found == Counter(map(claims.anchor, own))
+    assert found == Counter(map(ledger.anchor, own))
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_claim_of_another_chapter_is_linked_to_it(chapter):
-    ledger = claims.evaluate()
+    judged = ledger.evaluate()
     home = {
-        f"{there}.ipynb#{claims.anchor(name)}": name
-        for name, there in ledger["chapter"].items()
+        f"{there}.ipynb#{ledger.anchor(name)}": name
+        for name, there in judged["chapter"].items()
     }
     for row in stored(chapter):
         if "id" in row["attrs"]:
             continue
         name = home[row["links"][0]]
-        assert ledger.loc[name, "chapter"] != chapter, f"{name} has two rows here"
-        assert ledger.loc[name, "reason"] in row["text"], f"{name}: run {chapter} again"
+        assert judged.loc[name, "chapter"] != chapter, f"{name} has two rows here"
+        assert judged.loc[name, "reason"] in row["text"], f"{name}: run {chapter} again"
 
 
 def test_rebuttal_shows_what_decides_each_point():
@@ -290,18 +292,18 @@ def test_rebuttal_shows_what_decides_each_point():
     assert {name for names in wanted for name in names} <= set(CLAIMS.index)
     shown = [row["links"][0] for row in stored("rebuttal") if "id" not in row["attrs"]]
     assert [link.split("#")[1] for link in shown] == [
-        claims.anchor(name) for names in wanted for name in names
+        ledger.anchor(name) for names in wanted for name in names
     ]
 
 
 def test_landing_page_links_each_claim_to_its_row():
-    ledger = claims.evaluate()
+    judged = ledger.evaluate()
     rows = stored("index")
     assert [row["links"][0] for row in rows] == [
-        f"{chapter}.ipynb#{claims.anchor(name)}"
-        for name, chapter in ledger["chapter"].items()
+        f"{chapter}.ipynb#{ledger.anchor(name)}"
+        for name, chapter in judged["chapter"].items()
     ]
-    for row, (name, claim) in zip(rows, ledger.iterrows(), strict=True):
+    for row, (name, claim) in zip(rows, judged.iterrows(), strict=True):
         assert row["links"][1:] == [claim["url"]], name
         keys = ("party", "chapter", "verdict")
         assert row["attrs"] == {f"data-{key}": claim[key] for key in keys}, name
@@ -314,15 +316,15 @@ def test_landing_page_says_what_each_verdict_means():
     notebook = nbformat.read(ROOT / "chapters" / "index.ipynb", as_version=4)
     prose = "".join(c.source for c in notebook.cells if c.cell_type == "markdown")
     listed = re.findall(r"^- \*\*([^*]+)\*\*: ", prose, re.MULTILINE)
-    assert listed == list(claims.VERDICTS)
+    assert listed == list(ledger.VERDICTS)
 
 
 def test_summary_counts_each_claim_once(monkeypatch):
     seen = {}
     monkeypatch.setattr(
-        claims.charts, "show", lambda chart, **texts: seen.update(texts, chart=chart)
+        ledger.charts, "show", lambda chart, **texts: seen.update(texts, chart=chart)
     )
-    claims.show_summary()
+    ledger.show_summary()
     (bars,) = seen["chart"].to_dict()["datasets"].values()
     assert sum(bar["claims"] for bar in bars) == len(CLAIMS)
     total, *parts = map(int, re.findall(r"\d+", seen["caption"]))
@@ -332,9 +334,9 @@ def test_summary_counts_each_claim_once(monkeypatch):
 
 def test_show_has_the_asked_rows_in_their_order(shown):
     names = ["best-of-n.others-n5", "aya.paper-8b-gap", "variants.paper-google"]
-    claims.show(*names)
+    ledger.show(*names)
     rows = Rows(shown[0]).rows
-    assert [row["attrs"] for row in rows] == [{"id": claims.anchor(n)} for n in names]
+    assert [row["attrs"] for row in rows] == [{"id": ledger.anchor(n)} for n in names]
     second_hand, gap, unavailable = (row["text"] for row in rows)
     assert "Others: press summary" in second_hand
     assert "read second-hand" in second_hand
@@ -350,7 +352,7 @@ def test_show_has_the_asked_rows_in_their_order(shown):
 
 
 def test_show_of_a_topic_has_all_of_its_claims(shown):
-    claims.show("number-one", "aya.lmarena-copy", "best-of-n")
+    ledger.show("number-one", "aya.lmarena-copy", "best-of-n")
     topics = CLAIMS.index.str.partition(".").get_level_values(0)
     names = [
         *CLAIMS.index[topics == "number-one"],
@@ -358,24 +360,24 @@ def test_show_of_a_topic_has_all_of_its_claims(shown):
         *CLAIMS.index[topics == "best-of-n"],
     ]
     ids = [row["attrs"]["id"] for row in Rows(shown[0]).rows]
-    assert ids == list(map(claims.anchor, names))
+    assert ids == list(map(ledger.anchor, names))
 
 
 @pytest.mark.parametrize("known", [[], ["aya.paper-8b-gap"]])
 def test_show_of_an_unknown_claim_is_refused(known, shown):
     with pytest.raises(KeyError, match=r"aya\.paper-9b-gap"):
-        claims.show(*known, "aya.paper-9b-gap")
+        ledger.show(*known, "aya.paper-9b-gap")
     assert not shown
 
 
-@pytest.mark.parametrize("show", [claims.show, claims.show_ledger])
+@pytest.mark.parametrize("show", [ledger.show, ledger.show_ledger])
 def test_what_the_table_says_is_text(show, shown, monkeypatch):
     evil = '<img src="x" onerror="a()"> & \'co\''
-    ledger = claims.evaluate().loc[["aya.paper-8b-gap"]]
+    judged = ledger.evaluate().loc[["aya.paper-8b-gap"]]
     columns = ["claim", "locator", "url", "reason", "unit"]
-    ledger[columns] = [[f"{evil} {column}" for column in columns]]
-    monkeypatch.setattr(claims, "_judged", lambda said: ledger)
-    show(*(ledger.index if show is claims.show else ()))
+    judged[columns] = [[f"{evil} {column}" for column in columns]]
+    monkeypatch.setattr(ledger, "_judged", lambda said: judged)
+    show(*(judged.index if show is ledger.show else ()))
     row = Rows(shown[0]).rows[0]
     assert set(row["tags"]) == {"tr", "th", "td", "a", "br", "small", "b"}
     assert row["links"][-1] == f"{evil} url"
@@ -408,14 +410,14 @@ def test_what_the_table_says_is_text(show, shown, monkeypatch):
     ],
 )
 def test_in_words(number, unit, words):
-    assert claims.in_words(number, unit) == words
+    assert ledger.in_words(number, unit) == words
 
 
 # Samples of the values, computed here in another way.
 
 
 def value(name: str, column: str = "ours") -> float:
-    return claims.evaluate().loc[name, column]
+    return ledger.evaluate().loc[name, column]
 
 
 def raw(name: str) -> list[dict]:

@@ -84,7 +84,7 @@ def consumers(name):
         cells = json.loads(file.read_text("utf-8"))["cells"]
         sources = ("".join(c["source"]) for c in cells if c["cell_type"] == "code")
         code[f"chapters/{file.name}"] = "\n".join(sources)
-    for file in sorted((TREE / "lib" / "illusion").rglob("*.py")):
+    for file in sorted((TREE / "lib").rglob("*.py")):
         code[file.relative_to(TREE).as_posix()] = file.read_text("utf-8")
     loads = re.compile(rf"""\bload\(\s*["']{re.escape(name)}["']""")
     return [file for file, text in code.items() if loads.search(text)]

@@ -1,0 +1,14 @@
+"""What the build of the site needs; no chapter imports it."""
+
+from sphinx.application import Sphinx
+
+from bookbuild import exercises, figures, mathfont, mathml, repairs, rerun
+
+__all__ = ["setup"]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Set up the book's Sphinx extension."""
+    for part in (exercises, figures, mathfont, mathml, repairs, rerun):
+        part.setup(app)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

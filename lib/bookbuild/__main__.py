@@ -1,0 +1,68 @@
+"""What a teacher, or who writes the book, makes of it beside the site.
+
+``python -m bookbuild --help`` lists the commands.
+"""
+
+import argparse
+from pathlib import Path
+
+from bookbuild.browser import NoBrowserError
+from bookbuild.site import BuildError
+
+TREE = Path(__file__).resolve().parents[2]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command that is named."""
+    parser = argparse.ArgumentParser("python -m bookbuild")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, what in {
+        "student": "the book without solutions, and a zip of notebooks with stubs",
+        "slides": "slides of the chapters",
+        "pdf": "every chapter and the whole book as PDF; needs Chromium",
+        "times": "measure how long the chapters run",
+        "answers": "renew the digests of a chapter's answers from its solutions",
+    }.items():
+        command = commands.add_parser(name, help=what, description=what)
+        if name in ("slides", "answers"):
+            some = "*" if name == "slides" else "+"
+            command.add_argument("chapters", nargs=some, help="such as ranking")
+    chosen = parser.parse_args(arguments)
+    try:
+        _run(chosen.command, getattr(chosen, "chapters", []))
+    except (BuildError, NoBrowserError) as error:
+        parser.exit(1, f"{error}\n")
+
+
+def _run(command: str, names: list[str]) -> None:
+    """Carry out a command, loading what it needs and no more."""
+    build = TREE / "_build"
+    if command == "answers":
+        from bookbuild import answers
+
+        for name in names:
+            print(f"{name}: {answers.renew(TREE / 'chapters', name)} exercises")
+        return
+    if command == "times":
+        from bookbuild import times
+
+        print(times.measure(TREE / "chapters").to_string(index=False))
+        return
+    if command == "student":
+        from bookbuild import student
+
+        made = student.make(build / "student")
+    elif command == "slides":
+        from bookbuild import slides
+
+        made = slides.make(build / "slides", names)
+    else:
+        from bookbuild import pdf
+
+        made = pdf.make(build / "pdf")
+    for path in made:
+        print(path.relative_to(TREE))
+
+
+if __name__ == "__main__":
+    main()

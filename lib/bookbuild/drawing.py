@@ -1,0 +1,161 @@
+"""Draw a chart's specification as static SVG, as wide as the page has room.
+
+A chart is drawn twice: for the column of a laptop and for a phone. Vega-Lite
+sets the width of a view without its axes, and cannot fit several views at all,
+so the width of a view is found by drawing: the total is linear in it.
+"""
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import vl_convert
+
+from illusion.telling.charts import is_single
+
+__all__ = ["NARROW", "VL_VERSION", "clean_svg", "fit", "svg_width", "to_pdf", "to_svg"]
+
+VL_VERSION = "6.4"
+"""Drawn with Altair's own version; JupyterLab draws the same charts with 5."""
+
+NARROW = 350
+"""Width of a chart on a phone: 390 CSS pixels less the page's margins."""
+
+_MIN_VIEW = 120
+_NARROW_LABEL = 130
+Spec = dict[str, Any]
+
+
+def fit(spec: Spec, width: int) -> Spec:
+    """Return the chart at a given width, its panels stacked on a phone.
+
+    Parameters
+    ----------
+    spec
+        A stored Vega-Lite specification.
+    width
+        Total width in CSS pixels. At :data:`NARROW` or less, panels that stand
+        side by side are put one below the other.
+
+    Returns
+    -------
+    dict
+        A copy; a chart whose views have widths of their own is returned at
+        those, and may be wider.
+    """
+    spec = copy.deepcopy(spec)
+    narrow = width <= NARROW
+    if narrow and not is_single(spec):
+        _stack(spec)
+    config = spec.setdefault("config", {})
+    if narrow:
+        config["axis"] = {**config.get("axis", {}), "labelLimit": _NARROW_LABEL}
+    views = [view for view in _views(spec) if "width" not in view]
+    if not views:
+        return spec
+
+    def total(view_width: float) -> float:
+        for view in views:
+            view["width"] = max(_MIN_VIEW, int(view_width))
+        return svg_width(to_svg(json.dumps(spec, sort_keys=True)))
+
+    # Measured where the views, and not the legend, make the chart's width.
+    wide = total(width)
+    slope = (total(width + 100) - wide) / 100 or 1
+    view_width = width - (wide - width) / slope
+    for columns in (None, 3, 2, 1) if narrow else (None,):
+        if columns:
+            config["legend"] = {**config.get("legend", {}), "columns": columns}
+        drawn = total(view_width)
+        if drawn <= width + 2:
+            break
+    total(view_width + (width - drawn) / slope if drawn < width else view_width)
+    return spec
+
+
+@lru_cache(maxsize=512)
+def to_svg(spec_json: str) -> str:
+    """Draw a specification, given as JSON, as SVG."""
+    return vl_convert.vegalite_to_svg(json.loads(spec_json), vl_version=VL_VERSION)
+
+
+def to_pdf(spec: Spec) -> bytes:
+    """Draw a specification as PDF, for a printed book."""
+    ink = json.dumps(spec).replace("currentColor", "#000")
+    return vl_convert.vegalite_to_pdf(json.loads(ink), vl_version=VL_VERSION)
+
+
+def svg_width(svg: str) -> float:
+    """Return the width that an SVG declares, in CSS pixels."""
+    match = re.search(r'<svg[^>]*? width="([\d.]+)"', svg)
+    if match is None:
+        raise ValueError("The SVG has no width; Vega is expected to write one.")
+    return float(match[1])
+
+
+def clean_svg(svg: str, prefix: str) -> str:
+    """Make an SVG fit to stand inside a page.
+
+    Parameters
+    ----------
+    svg
+        As Vega writes it.
+    prefix
+        Put before every id, which must be unique on the page.
+
+    Returns
+    -------
+    str
+        The drawing without the names and roles of its parts, since the element
+        around it has the chart's description, and without needless digits.
+    """
+    svg = re.sub(r'\s(?:role|aria-[a-z]+|xmlns(?::\w+)?|version)="[^"]*"', "", svg)
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}\1"', svg)
+    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}\1)", svg)
+    svg = re.sub(r'(?:xlink:)?href="#([^"]+)"', rf'href="#{prefix}\1"', svg)
+    # Vega's own class names and invisible backgrounds serve its live view only.
+    svg = re.sub(r'\sclass="[^"]*"', "", svg)
+    svg = re.sub(
+        r'<path d="[^"]*" (?:pointer-events="none" )?display="none"/>', "", svg
+    )
+    svg = re.sub(r'\spointer-events="none"', "", svg)
+    svg = re.sub(r"(?<=[\d])\.(\d\d)\d+", r".\1", svg)
+    return svg.replace("<svg", '<svg aria-hidden="true" focusable="false"', 1)
+
+
+def _views(spec: Spec) -> Iterator[Spec]:
+    """Yield the views that have a width: not facets or concatenations."""
+    for key in ("hconcat", "vconcat", "concat"):
+        if key in spec:
+            for child in spec[key]:
+                yield from _views(child)
+            return
+    # A facet or a repeat wraps one view; row and column channels do not.
+    yield spec["spec"] if "spec" in spec else spec
+
+
+def _stack(spec: Spec) -> None:
+    """Put panels that stand side by side one below the other, in place."""
+    for key in ("hconcat", "concat"):
+        if key in spec:
+            spec["vconcat"] = spec.pop(key)
+            spec.pop("columns", None)
+    for child in spec.get("vconcat", []):
+        _stack(child)
+    if "facet" in spec:
+        facet = spec["facet"]
+        if "column" in facet and "row" not in facet:
+            spec["facet"] = {"row": facet["column"]}
+        elif "field" in facet:
+            spec["columns"] = 1
+    if isinstance(spec.get("repeat"), list):
+        spec["columns"] = 1
+    for layer in (spec, *spec.get("layer", [])):
+        encoding = layer.get("encoding", {})
+        if "facet" in encoding:
+            encoding["facet"]["columns"] = 1
+        elif "column" in encoding and "row" not in encoding:
+            encoding["facet"] = {**encoding.pop("column"), "columns": 1}

@@ -1,0 +1,294 @@
+"""The students' edition: the book without solutions, and notebooks with stubs.
+
+A stub is made from the solution that the tests run. It keeps what is asked for
+(the name ``answer``, or a function's first line and docstring), the imports and
+the check, which says whether the answer is right.
+"""
+
+import ast
+import copy
+import re
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+
+import nbformat
+import yaml
+
+from bookbuild.plain import glued, plain
+from bookbuild.site import build
+
+__all__ = ["StubError", "make", "notebooks", "pack", "stub", "without_solutions"]
+
+TREE = Path(__file__).resolve().parents[2]
+FOR_TEACHERS = ["instructors"]
+_SITE = ("_config.yml", "_toc.yml", "_static", "references.bib", "chapters")
+_KIT = ("lib", "data", "requirements.txt", "pyproject.toml", "LICENSE", "CITATION.cff")
+_LOOKED_UP = ("glossary.md", "notation.md")
+_LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.egg-info", ".ipynb_checkpoints")
+_MARK = re.compile(
+    r"^```\{solution-(?:start\} (?P<label>[\w-]+)\n.*?|end\})\n```$", re.M | re.S
+)
+_DAY = (2025, 1, 1, 0, 0, 0)  # one date for all files, so that a zip is the same again
+_START = """# Notebooks for students
+
+With Python 3.11 or newer, in a fresh virtual environment, from this folder:
+
+```sh
+pip install -r requirements.txt
+jupyter lab chapters/
+```
+
+Begin with `ranking.ipynb`. Every exercise has a cell for your work, which ends with
+`answer = ...`, and below it a cell that says whether the answer is right. Run a
+notebook from the top before you begin: exercises use what the chapter has computed.
+"""
+
+
+class StubError(ValueError):
+    """A solution from which no stub can be made, with what to change."""
+
+
+def stub(label: str, solution: list[str]) -> tuple[str, str]:
+    """Return what a student is given instead of a solution's code.
+
+    Parameters
+    ----------
+    label
+        The exercise's.
+    solution
+        The code cells of the solution. The last statement of the last is
+        ``exercises.check(label, ...)``.
+
+    Returns
+    -------
+    tuple of str
+        The cell to work in, and the cell with the check.
+
+    Raises
+    ------
+    StubError
+        No such statement, or one that needs more than the answer.
+    """
+    trees = [ast.parse(source) for source in solution]
+    last = trees[-1].body[-1] if trees and trees[-1].body else None
+    if not (isinstance(last, ast.Expr) and _is_check(last.value, label)):
+        raise StubError(
+            f'{label}: the solution must end with exercises.check("{label}", ...).'
+        )
+    asked = {n.id for n in ast.walk(last) if isinstance(n, ast.Name)}
+    work: list[str] = []
+    own: set[str] = set()
+    for node in [node for tree in trees for node in tree.body if node is not last]:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            work.append(ast.unparse(node))
+        elif isinstance(node, ast.FunctionDef) and node.name in asked:
+            documented = ast.get_docstring(node) is not None
+            node.body = [*node.body[:documented], ast.Expr(ast.Constant(...))]
+            work.append(ast.unparse(node))
+        else:
+            own |= {n.id for n in ast.walk(node) if _is_bound(n)}
+    if hidden := (asked & own) - {"answer"}:
+        raise StubError(
+            f"{label}: the check uses {sorted(hidden)}, which only the solution has; "
+            "put it into `answer`."
+        )
+    work.append("# Your work goes here.")
+    if "answer" in asked:
+        work.append("answer = ...")
+    return "\n\n".join(work), ast.get_source_segment(solution[-1], last) or ""
+
+
+def without_solutions(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return a chapter with stubs in the place of its solutions.
+
+    A solution without a check, to a question for discussion, leaves nothing.
+
+    Parameters
+    ----------
+    notebook
+        With its stored outputs, which cells outside of solutions keep.
+
+    Raises
+    ------
+    StubError
+        A solution whose check is not its end, or that has no end itself.
+    """
+    notebook = copy.deepcopy(notebook)
+    cells: list[nbformat.NotebookNode] = []
+    solution: list[str] = []
+    label = ""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            if label:
+                solution.append(cell.source)
+            else:
+                cells.append(cell)
+            continue
+        kept, at = "", 0
+        for mark in _MARK.finditer(cell.source):
+            if mark["label"]:
+                kept += cell.source[at : mark.start()]
+                label, solution = mark["label"], []
+            else:
+                if any("exercises.check(" in source for source in solution):
+                    cells += _stub_cells(label, solution)
+                label = ""
+            at = mark.end()
+        if not label:
+            kept += cell.source[at:]
+        if kept.strip():
+            cell.source = kept.strip("\n")
+            cells.append(cell)
+    if label:
+        raise StubError(f"{label}: the solution has no end.")
+    notebook.cells = cells
+    return notebook
+
+
+def notebooks(chapters: Path) -> dict[str, nbformat.NotebookNode]:
+    """Return the notebooks that students run, by name.
+
+    Parameters
+    ----------
+    chapters
+        The folder of the full book's notebooks.
+
+    Returns
+    -------
+    dict of str to NotebookNode
+        Stubs for solutions, and text that JupyterLab can show. The hidden cell that
+        feeds the pages is left out.
+    """
+    found = {}
+    for path in sorted(chapters.glob("*.ipynb")):
+        if path.stem in FOR_TEACHERS:
+            continue
+        notebook = nbformat.read(path, as_version=4)
+        values = glued(notebook)
+        notebook = without_solutions(notebook)
+        notebook.cells = [
+            cell
+            for cell in notebook.cells
+            if "remove-cell" not in cell.metadata.get("tags", [])
+        ]
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = plain(_for_students(cell.source), values)
+        found[path.stem] = notebook
+    return found
+
+
+def pack(path: Path, tree: Path = TREE) -> None:
+    """Write the notebooks and all they need to run into a zip.
+
+    Parameters
+    ----------
+    path
+        Of the zip, which is the same again for the same files.
+    tree
+        The full book.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        kit = Path(folder, "kit")
+        _copy(_KIT, tree, kit)
+        shutil.copytree(tree / "chapters" / "quizzes", kit / "chapters" / "quizzes")
+        for name in _LOOKED_UP:
+            shutil.copy(tree / "chapters" / name, kit / "chapters" / name)
+        for name, notebook in notebooks(tree / "chapters").items():
+            nbformat.write(notebook, kit / "chapters" / f"{name}.ipynb")
+        (kit / "README.md").write_text(_START, encoding="utf-8")
+        _zip(kit, path)
+
+
+def make(out: Path, tree: Path = TREE) -> list[Path]:
+    """Build the students' edition.
+
+    Parameters
+    ----------
+    out
+        Folder of the pages (``html/``) and of the zip.
+    tree
+        The full book.
+
+    Returns
+    -------
+    list of Path
+        The first page and the zip.
+
+    Raises
+    ------
+    BuildError
+        The pages do not build without a warning.
+    """
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as folder:
+        site = Path(folder, "site")
+        _copy(_SITE, tree, site)
+        toc = yaml.safe_load((site / "_toc.yml").read_text(encoding="utf-8"))
+        left = [f"chapters/{name}" for name in FOR_TEACHERS]
+        toc["chapters"] = [c for c in toc["chapters"] if c["file"] not in left]
+        (site / "_toc.yml").write_text(yaml.safe_dump(toc), encoding="utf-8")
+        for path in (site / "chapters").glob("*.ipynb"):
+            if path.stem in FOR_TEACHERS:
+                path.unlink()
+                continue
+            notebook = without_solutions(nbformat.read(path, as_version=4))
+            for cell in notebook.cells:
+                if cell.cell_type == "markdown":
+                    cell.source = _for_students(cell.source)
+            nbformat.write(notebook, path)
+        shutil.copytree(build(site, Path(folder, "built")), out / "html")
+    pack(out / "notebooks.zip", tree)
+    return [out / "html" / "index.html", out / "notebooks.zip"]
+
+
+def _is_check(node: ast.expr, label: str) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "exercises.check"
+        and bool(node.args)
+        and isinstance(node.args[0], ast.Constant)
+        and node.args[0].value == label
+    )
+
+
+def _is_bound(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+
+
+def _stub_cells(label: str, solution: list[str]) -> list[nbformat.NotebookNode]:
+    """Return the cells that a student is given."""
+    names = (f"{label}-work", f"{label}-check")
+    return [
+        nbformat.v4.new_code_cell(source, id=name[:64])
+        for name, source in zip(names, stub(label, solution), strict=True)
+    ]
+
+
+def _for_students(text: str) -> str:
+    """Return a text without the paragraphs that link a page for teachers."""
+    pages = "|".join(FOR_TEACHERS)
+    link = re.compile(rf"\]\((?:{pages})\.(?:md|ipynb)")
+    return "\n\n".join(p for p in text.split("\n\n") if not link.search(p))
+
+
+def _copy(names: tuple[str, ...], tree: Path, to: Path) -> None:
+    to.mkdir(parents=True)
+    for name in names:
+        path = tree / name
+        if path.is_dir():
+            shutil.copytree(path, to / name, ignore=_LEFT_OUT)
+        else:
+            shutil.copy(path, to / name)
+
+
+def _zip(folder: Path, path: Path) -> None:
+    """Write the files of a folder, in order and without their dates."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+            entry = zipfile.ZipInfo(file.relative_to(folder).as_posix(), _DAY)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, file.read_bytes())

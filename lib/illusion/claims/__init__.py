@@ -1,0 +1,52 @@
+"""The computations behind the ledger, one module per chapter.
+
+A module has ``COMPUTED``, from a claim's id to the function that computes it,
+and ``UNAVAILABLE``, from the id of a claim that nobody outside can check to what
+would be needed and who has it. :mod:`illusion.ledger` turns them into verdicts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from illusion import data
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What this book finds about a claim.
+
+    Attributes
+    ----------
+    ours : float
+        Our value, in the claim's unit: a day is a proleptic ordinal, yes is 1.
+    reason : str
+        One sentence: why the two agree or not.
+    error : float or None
+        Standard error of our value, in the claim's unit, if it has one.
+    other : float or None
+        Our value under another assumption or definition that is as good.
+    depends : {"assumption", "definition"} or None
+        What `other` differs in.
+    between : bool
+        Whether our value may be anything from `ours` to `other`.
+    """
+
+    ours: float
+    reason: str
+    error: float | None = None
+    other: float | None = None
+    depends: str | None = None
+    between: bool = False
+
+
+def day_of(event: str) -> date:
+    """Return the day of the timeline's first event whose text holds this."""
+    timeline = data.load("policy_timeline")
+    return timeline.loc[timeline["event"].str.contains(event), "date"].iloc[0]
+
+
+def day_in_words(day: date) -> str:
+    """Write a day as the book does."""
+    return f"{day.day} {day:%B %Y}"

@@ -1,0 +1,1 @@
+"""Who gets the votes: shares, sampling rates, concentration."""

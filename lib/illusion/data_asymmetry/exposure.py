@@ -1,0 +1,344 @@
+"""Who gets the votes: shares, concentration, sampling rates, what a provider sees.
+
+A battle has two models, so that it counts as two *participations*. Sources: the
+Gini coefficient and the Lorenz curve as in Gastwirth (1972), the interval of a
+rate Clopper and Pearson's (1934).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binom
+
+from illusion.rating import ratings
+from illusion.rating.battles import PairCounts
+
+
+@dataclass(frozen=True)
+class LargestRate:
+    """Largest daily sampling rate that equal treatment would show.
+
+    Attributes
+    ----------
+    mean : float
+        Expected largest rate, share of a day's battles.
+    lower, upper : float
+        Ends of the interval that holds it with probability `level`.
+    level : float
+    """
+
+    mean: float
+    lower: float
+    upper: float
+    level: float
+
+
+def shares(amount: pd.Series, group: pd.Series) -> pd.Series:
+    """Share of each group in a total.
+
+    Parameters
+    ----------
+    amount : Series
+        Votes, or anything that adds up; negative values count as 0, since a
+        number of votes that falls is a correction of the count.
+    group : Series
+        The group of each, with the same index.
+
+    Returns
+    -------
+    Series
+        Shares, the largest first; they add up to 1.
+
+    Raises
+    ------
+    ValueError
+        A total of 0, or an amount without a group.
+    """
+    amount = amount.clip(lower=0)
+    lost = amount[group.reindex(amount.index).isna() & (amount > 0)]
+    if len(lost):
+        raise ValueError(f"{list(lost.index[:3])} and others have no group.")
+    total = amount.sum()
+    if not total > 0:
+        raise ValueError("There is nothing to share: the amounts add up to 0.")
+    return (amount.groupby(group).sum() / total).sort_values(ascending=False)
+
+
+def gained(cumulative: pd.DataFrame) -> pd.DataFrame:
+    """Votes gained per period from cumulative counts.
+
+    Parameters
+    ----------
+    cumulative : DataFrame
+        As the table ``votes_by_month``: ``snapshot``, ``model`` and
+        ``votes_cumulative``, one row per model and snapshot.
+
+    Returns
+    -------
+    DataFrame
+        Models as rows, the later snapshot of each period as columns, votes as
+        values. A model's first count is a gain; a model that is missing keeps its
+        last count. Corrections of the count can make a value negative.
+    """
+    wide = cumulative.pivot_table(
+        "votes_cumulative", "model", "snapshot", aggfunc="last"
+    )
+    return wide.ffill(axis="columns").fillna(0).diff(axis="columns").iloc[:, 1:]
+
+
+def without_early(
+    total: float, share: float, early: np.ndarray, early_share: float
+) -> np.ndarray:
+    """Share of a group once early votes are left out.
+
+    Parameters
+    ----------
+    total : float
+        All votes.
+    share : float
+        The group's share of them.
+    early : ndarray
+        Votes to leave out, fewer than `total`.
+    early_share : float
+        The group's share of those.
+
+    Returns
+    -------
+    ndarray
+        The group's share of the rest.
+
+    Raises
+    ------
+    ValueError
+        More early votes than votes, or more of the group's than it has.
+    """
+    early = np.asarray(early, dtype=float)
+    rest = share * total - early_share * early
+    if np.any(early >= total) or np.any(rest < 0):
+        raise ValueError(
+            f"early={early} votes with a share of {early_share} do not fit into "
+            f"{total} votes with a share of {share}."
+        )
+    return (rest / (total - early))[()]
+
+
+def battle_shares(counts: PairCounts, group: pd.Series) -> pd.DataFrame:
+    """Share of participations and of battles of each group.
+
+    Parameters
+    ----------
+    counts : PairCounts
+    group : Series
+        The group of each model, indexed by model.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by group: ``participations``, which add up to 1, and ``battles``,
+        the share of battles with at least one model of the group, which add up to
+        more.
+
+    Raises
+    ------
+    ValueError
+        A model without a group.
+    """
+    of = group.reindex(counts.models)
+    if of.isna().any():
+        raise ValueError(f"{list(of.index[of.isna()])} have no group; name one.")
+    a, b = of.to_numpy()[counts.a], of.to_numpy()[counts.b]
+    rows = {}
+    for name in sorted(set(of)):
+        sides = (a == name).astype(int) + (b == name)
+        rows[name] = (
+            (sides * counts.battles).sum() / (2 * counts.n_battles),
+            counts.battles[sides > 0].sum() / counts.n_battles,
+        )
+    columns = ["participations", "battles"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def lorenz(amount: np.ndarray) -> pd.DataFrame:
+    """Lorenz curve: what the smallest hold together.
+
+    Parameters
+    ----------
+    amount : ndarray
+        Not negative.
+
+    Returns
+    -------
+    DataFrame
+        ``members``, the share of the members counted from the smallest, and
+        ``amount``, the share that these hold, both from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        A negative amount, or nothing to hold.
+    """
+    ordered = np.sort(np.asarray(amount, dtype=float))
+    if len(ordered) == 0 or ordered[0] < 0 or ordered.sum() == 0:
+        raise ValueError("A Lorenz curve needs amounts that are 0 or more, not all 0.")
+    held = np.append(0, ordered.cumsum() / ordered.sum())
+    return pd.DataFrame({"members": np.linspace(0, 1, len(held)), "amount": held})
+
+
+def gini(amount: np.ndarray) -> float:
+    """Gini coefficient: 0 if all hold the same, near 1 if one holds all.
+
+    Parameters
+    ----------
+    amount : ndarray
+        Not negative.
+
+    Returns
+    -------
+    float
+        Twice the area between the Lorenz curve and the diagonal.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`lorenz`.
+    """
+    curve = lorenz(amount)
+    return float(1 - 2 * np.trapezoid(curve["amount"], curve["members"]))
+
+
+def largest_rate(
+    battles: np.ndarray, rate: float, n_models: int, level: float = 0.95
+) -> LargestRate:
+    """Largest daily rate among models that are all sampled alike.
+
+    Parameters
+    ----------
+    battles : ndarray of int
+        Battles of each day.
+    rate : float
+        Probability that a battle holds a given model, the same for all models.
+    n_models : int
+        Models over which, and over all days, the maximum is taken. They are taken
+        as independent, which overstates the maximum a little.
+    level : float
+        Probability that the interval holds the maximum.
+
+    Returns
+    -------
+    LargestRate
+        Exact, from the product of the binomial distributions.
+
+    Raises
+    ------
+    ValueError
+        A rate outside 0 to 1, no models, or a day without battles.
+    """
+    battles = np.asarray(battles)
+    if not 0 <= rate <= 1 or n_models < 1 or len(battles) == 0 or (battles < 1).any():
+        raise ValueError(
+            f"rate={rate} must lie in 0 to 1, n_models={n_models} be 1 or more, and "
+            "every day have a battle."
+        )
+    days = [np.arange(n + 1) / n for n in np.unique(battles)]
+    value = np.unique(np.concatenate(days))
+    # A day's rate is at most x when its count is at most x times its battles.
+    count = np.floor(value[:, None] * battles + 1e-9)
+    below = np.exp(n_models * binom.logcdf(count, battles, rate).sum(axis=1))
+    tail = (1 - level) / 2
+    lower, upper = (value[np.searchsorted(below, q)] for q in (tail, 1 - tail))
+    mean = float((value * np.diff(below, prepend=0)).sum())
+    return LargestRate(mean, float(lower), float(upper), level)
+
+
+def seen(
+    variants: int | np.ndarray, weight: float, others: int, other_weight: float = 1.0
+) -> np.ndarray:
+    """Share of the battles in which a provider has at least one model.
+
+    Parameters
+    ----------
+    variants : int or ndarray of int
+        Models of the provider.
+    weight : float
+        Sampling weight of each.
+    others : int
+        Models of all others, at least 2.
+    other_weight : float
+        Sampling weight of each of those.
+
+    Returns
+    -------
+    ndarray
+        A battle draws two different models, each with a probability in
+        proportion to its weight among those left.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two others, or a weight that is not positive.
+    """
+    if others < 2 or weight <= 0 or other_weight <= 0:
+        raise ValueError(
+            f"others={others} must be 2 or more and the weights positive: "
+            f"{weight}, {other_weight}."
+        )
+    theirs = others * other_weight
+    total = np.asarray(variants) * weight + theirs
+    none = theirs / total * (theirs - other_weight) / (total - other_weight)
+    return (1 - none)[()]
+
+
+def sampled_boards(
+    skill: np.ndarray,
+    weight: np.ndarray,
+    n_battles: int,
+    n_boards: int,
+    rng: np.random.Generator,
+    *,
+    tie_rate: float = 0.35,
+) -> np.ndarray:
+    """Errors of scores on simulated boards whose models are sampled unequally.
+
+    Parameters
+    ----------
+    skill : ndarray, shape (periods, models)
+        True skill in each period, Elo points; equal rows where the tasks do not
+        change.
+    weight : ndarray, shape (periods, models)
+        Sampling weight of each model in each period: a pair is drawn in proportion
+        to the product of its two weights.
+    n_battles : int
+        Battles of a board, the same number in every period.
+    n_boards : int
+    rng : numpy.random.Generator
+    tie_rate : float
+        Ties between equals, as for :func:`illusion.rating.ratings.simulate`.
+
+    Returns
+    -------
+    ndarray, shape (n_boards, models)
+        Fitted score minus the mean skill over the periods, Elo points, both around
+        their mean over the models.
+
+    Raises
+    ------
+    NoRankingError
+        A board whose battles determine no scores.
+    """
+    periods, n = skill.shape
+    a, b = np.triu_indices(n, 1)
+    models = tuple(f"{place:04d}" for place in range(n))
+    truth = skill.mean(axis=0) - skill.mean()
+    errors = np.empty((n_boards, n))
+    for board in range(n_boards):
+        outcomes = np.zeros((3, len(a)), dtype=np.int64)
+        for now, sampled in zip(skill, weight, strict=True):
+            chance = sampled[a] * sampled[b]
+            times = rng.multinomial(n_battles // periods, chance / chance.sum())
+            drawn = ratings.simulate(models, now, (a, b, times), rng, tie_rate=tie_rate)
+            outcomes += np.stack([drawn.wins_a, drawn.wins_b, drawn.ties])
+        errors[board] = ratings.fit(PairCounts(models, a, b, *outcomes)).score - truth
+    return errors

@@ -1,0 +1,305 @@
+"""The ledger: every claim of the dispute, our value beside it, and the verdict.
+
+``data/claims.csv`` holds what was said, by whom and where;
+:mod:`illusion.claims` computes what we find. A verdict is not written down
+anywhere: it follows from the two numbers and the claim's tolerance.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from functools import cache
+from html import escape
+
+import altair as alt
+import pandas as pd
+from IPython.display import display
+
+from illusion import data
+from illusion.claims import (
+    Finding,
+    data_asymmetry,
+    day_in_words,
+    overfitting,
+    private_testing,
+    ranking,
+    rebuttal,
+    reforms,
+    silent_deprecation,
+)
+from illusion.telling import charts
+
+MODULES = (
+    ranking,
+    private_testing,
+    data_asymmetry,
+    overfitting,
+    silent_deprecation,
+    rebuttal,
+    reforms,
+)
+COMPUTED = {name: f for module in MODULES for name, f in module.COMPUTED.items()}
+UNAVAILABLE = {name: why for m in MODULES for name, why in m.UNAVAILABLE.items()}
+
+VERDICTS = {
+    "reproduced": "our number lies within the claim's tolerance",
+    "definition": "it does under one definition and not under another as good",
+    "assumption": "it does under one assumption and not under another as good",
+    "differs": "our number lies outside the tolerance",
+    "not checkable": "the data are not public; the reason says who has them",
+}
+"""The verdicts, from agreement to silence, and what each means."""
+
+
+def evaluate(chapter: str | None = None) -> pd.DataFrame:
+    """Compute the ledger, or the part of it that belongs to a chapter.
+
+    Parameters
+    ----------
+    chapter : str, optional
+        The notebook's name without its ending; all chapters unless given.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by claim, in the order of the file, with its columns (`value` as a
+        number: a day as its ordinal, yes as 1) and ``ours``, ``error`` (standard
+        error; NaN if there is none), ``other`` (our value under the other
+        assumption or definition; NaN if there is none), ``between`` (whether ours
+        may be anything between the two), ``verdict`` and ``reason``.
+
+    Raises
+    ------
+    KeyError
+        A chapter without claims.
+    ValueError
+        A claim that is computed nowhere and has no reason why it cannot be.
+    """
+    said = _said()
+    if chapter is None:
+        return _judged(said)
+    if not (said["chapter"] == chapter).any():
+        raise KeyError(f"The ledger has no claims of a chapter {chapter!r}.")
+    return _judged(said[said["chapter"] == chapter])
+
+
+def verdict(value: float, tolerance: float, finding: Finding) -> str:
+    """Judge a claim by the two numbers.
+
+    Parameters
+    ----------
+    value : float
+        What was published.
+    tolerance : float
+        Largest difference at which the two still agree, in the claim's unit.
+    finding : Finding
+
+    Returns
+    -------
+    str
+        ``"assumption"`` or ``"definition"`` if the finding has two values, under
+        two of these, of which one is inside the tolerance, or if the value lies
+        between two ends that are both outside. Otherwise
+        ``"reproduced"`` if ours is inside, and ``"differs"`` if not.
+    """
+
+    def agrees(ours: float) -> bool:
+        return abs(ours - value) <= tolerance + 1e-9
+
+    ours = agrees(finding.ours)
+    if finding.other is not None:
+        inside = finding.between and (finding.ours < value) == (value < finding.other)
+        if agrees(finding.other) != ours or (inside and not ours):
+            return str(finding.depends)
+    return "reproduced" if ours else "differs"
+
+
+def show(*names: str) -> None:
+    """Show claims beside our values, each row an anchor for the ledger's link.
+
+    Parameters
+    ----------
+    *names : str
+        Ids of claims, or topics: what stands before the dot.
+
+    Raises
+    ------
+    KeyError
+        A name that is neither.
+    """
+    ledger = _chosen(names)
+    rows = [
+        _row(name, claim, f' id="{anchor(name)}"', escape(claim["claim"]))
+        for name, claim in ledger.iterrows()
+    ]
+    _display(rows, "ledger", ledger)
+
+
+def show_ledger(*names: str) -> None:
+    """Show claims, each linked to the cell that computes it.
+
+    Parameters
+    ----------
+    *names : str
+        Ids or topics, as for :func:`show`; all claims if there are none.
+    """
+    ledger = _chosen(names) if names else evaluate()
+    rows = []
+    for name, claim in ledger.iterrows():
+        keys = "".join(
+            f' data-{key}="{escape(claim[key])}"'
+            for key in ("party", "chapter", "verdict")
+        )
+        place = f"{claim['chapter']}.ipynb#{anchor(name)}"
+        link = f'<a href="{place}">{escape(claim["claim"])}</a>'
+        rows.append(_row(name, claim, keys, link))
+    _display(rows, "ledger" if names else "ledger ledger-all", ledger)
+
+
+def show_summary() -> None:
+    """Show how many claims of each party got each verdict, as a chart."""
+    ledger = evaluate()
+    size = ledger.groupby(["verdict", "party"]).size().rename("claims").reset_index()
+    parties = [p for p in charts.PARTY_COLOURS if p in set(ledger["party"])]
+    base = alt.Chart(size).encode(
+        alt.Y("verdict").title(None).sort(list(VERDICTS)),
+        alt.YOffset("party").sort(parties),
+        alt.X("claims").title("Claims").axis(tickMinStep=1),
+        tooltip=["party", "verdict", "claims"],
+    )
+    colour = alt.Color("party", scale=charts.PARTY).title("Said by")
+    bars = base.mark_bar().encode(colour.legend(values=parties))
+    count = ledger["verdict"].value_counts().reindex(list(VERDICTS), fill_value=0)
+    charts.show(
+        bars + base.mark_text(align="left", dx=4).encode(text="claims"),
+        label="fig-verdicts",
+        caption=f"Of {len(ledger)} claims, {count['reproduced']} come out as stated; "
+        f"{count['assumption'] + count['definition']} depend on an assumption or a "
+        f"definition; {count['differs']} come out otherwise; "
+        f"{count['not checkable']} cannot be checked from outside.",
+        description="Bars that count the claims by verdict, one bar for each party: "
+        + "; ".join(f"{verdict} {number}" for verdict, number in count.items())
+        + ".",
+        source="the ledger.",
+    )
+
+
+def anchor(name: str) -> str:
+    """Return the id that a claim's row has in its chapter's page."""
+    return name.replace(".", "-")
+
+
+def in_words(number: float, unit: str) -> str:
+    """Write a number of the ledger with its unit."""
+    if pd.isna(number):
+        return "–"
+    if unit == "date":
+        return day_in_words(dt.date.fromordinal(int(number)))
+    if unit == "yes or no":
+        return "yes" if number else "no"
+    if unit == "share":
+        return f"{number:.0%}"
+    # Rounded first, and 0 added: nothing is minus nought.
+    text = f"{round(number, 1) + 0.0:.1f}".removesuffix(".0")
+    if text == "1":
+        unit = unit.removesuffix("s")
+    return f"{text} {unit}"
+
+
+def _chosen(names: Iterable[str]) -> pd.DataFrame:
+    """Compute the claims of some ids and topics, and no others."""
+    said = _said()
+    chosen: list[str] = []
+    for name in names:
+        topic = [known for known in said.index if known.split(".")[0] == name]
+        found = [name] if name in said.index else topic
+        if not found:
+            raise KeyError(f"{name!r} is neither a claim nor a topic of the ledger.")
+        chosen += found
+    return _judged(said.loc[list(dict.fromkeys(chosen))])
+
+
+@cache
+def _said() -> pd.DataFrame:
+    """Return what was published; not to be changed by who gets it."""
+    ledger = data.load("claims").set_index("id")
+    ledger["value"] = [
+        _number(value, unit)
+        for value, unit in zip(ledger["value"], ledger["unit"], strict=True)
+    ]
+    return ledger
+
+
+def _judged(said: pd.DataFrame) -> pd.DataFrame:
+    """Return some claims with what we find beside them."""
+    columns = ["ours", "error", "other", "between", "verdict", "reason"]
+    found = pd.DataFrame([_judge(name) for name in said.index], said.index, columns)
+    return said.join(found.astype(dict.fromkeys(columns[:3], float)))
+
+
+@cache
+def _judge(name: str) -> tuple:
+    if name in UNAVAILABLE:
+        return (None, None, None, False, "not checkable", UNAVAILABLE[name])
+    if name not in COMPUTED:
+        raise ValueError(
+            f"The claim {name!r} is computed nowhere. Give it a function in COMPUTED "
+            "of its chapter's module in illusion.claims, or say in UNAVAILABLE what "
+            "would be needed and who has it."
+        )
+    claim, found = _said().loc[name], COMPUTED[name]()
+    judged = verdict(claim["value"], claim["tolerance"], found)
+    numbers = (found.ours, found.error, found.other, found.between)
+    return (*numbers, judged, found.reason)
+
+
+def _number(value: str | float, unit: str | float) -> float:
+    if pd.isna(value):
+        return float("nan")
+    if unit == "date":
+        return float(dt.date.fromisoformat(str(value)).toordinal())
+    if unit == "yes or no":
+        return float({"yes": 1, "no": 0}[str(value)])
+    return float(value)
+
+
+def _row(name: str, claim: pd.Series, attributes: str, text: str) -> str:
+    party = claim["party"]
+    second_hand = ", read second-hand" if claim["evidence"] == "secondary" else ""
+    ours = in_words(claim["ours"], claim["unit"])
+    if claim["between"]:
+        low, high = sorted([claim["ours"], claim["other"]])
+        ours = f"{low:.1f} to {in_words(high, claim['unit'])}"
+    if pd.notna(claim["error"]):
+        ours += f" (standard error {in_words(claim['error'], claim['unit'])})"
+    cells = {
+        "Published": escape(in_words(claim["value"], claim["unit"])),
+        "This book": escape(ours),
+        "Verdict": f"<b>{claim['verdict']}</b>. {escape(claim['reason'])}",
+    }
+    who = f'<a href="{escape(claim["url"])}">{escape(claim["locator"])}</a>'
+    body = "".join(f'<td data-label="{k}">{v}</td>' for k, v in cells.items())
+    return (
+        f"<tr{attributes}>"
+        f'<th scope="row">{text}<br><small>{escape(party[0].upper() + party[1:])}: '
+        f"{who}{second_hand}</small></th>{body}</tr>"
+    )
+
+
+def _display(rows: Iterable[str], kind: str, ledger: pd.DataFrame) -> None:
+    html = "\n".join(
+        [
+            # For JupyterLab, which sets tables to the right; the site drops it.
+            "<style scoped>.ledger td, .ledger th { text-align: left; }</style>",
+            f'<table class="{kind}">',
+            '<thead><tr><th scope="col">Claim</th><th scope="col">Published</th>'
+            '<th scope="col">This book</th><th scope="col">Verdict</th></tr></thead>',
+            "<tbody>",
+            *rows,
+            "</tbody>",
+            "</table>",
+        ]
+    )
+    plain = ledger[["value", "ours", "unit", "verdict"]].round(2).to_string()
+    display({"text/html": html, "text/plain": plain}, raw=True)

@@ -1,0 +1,374 @@
+"""Training on Arena data: what a gain on a benchmark says, and what it may cost.
+
+Three things: the arithmetic of a gain measured on a few hundred prompts, the
+agreement of a benchmark with the Arena, and a linear model of a learner that
+is taught two tasks at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from illusion.rating import ratings
+from illusion.rating.likelihood import ELO, one_thread
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A change of a share, measured on one set of items, in three units.
+
+    Attributes
+    ----------
+    absolute : float
+        Difference of the shares, probability.
+    relative : float
+        The same, divided by the share before.
+    elo : float
+        Difference of the two win rates on the Elo scale, Elo points.
+    absolute_error, relative_error, elo_error : float
+        Standard errors, from the draw of the items alone.
+    """
+
+    absolute: float
+    absolute_error: float
+    relative: float
+    relative_error: float
+    elo: float
+    elo_error: float
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two leaderboards order the same pairs of models alike.
+
+    Attributes
+    ----------
+    pairs : int
+        Pairs of models.
+    separated : int
+        Pairs whose intervals are disjoint on both boards.
+    agreeing : int
+        Those of them that both boards order alike.
+    """
+
+    pairs: int
+    separated: int
+    agreeing: int
+
+    @property
+    def of_separated(self) -> float:
+        """Agreeing minus disagreeing pairs, as a share of those separated."""
+        return (2 * self.agreeing - self.separated) / self.separated
+
+    @property
+    def of_all(self) -> float:
+        """The same, as a share of all pairs."""
+        return (2 * self.agreeing - self.separated) / self.pairs
+
+
+def gain(
+    before: float, after: float, n_items: int, overlap: str = "independent"
+) -> Gain:
+    """Gain from one share of items to another, and its standard error.
+
+    Parameters
+    ----------
+    before, after : float
+        Share of the items won (or answered correctly), strictly between 0 and 1.
+    n_items : int
+        Items, the same before and after.
+    overlap : {"independent", "nested", "opposed"}
+        Which items the two shares have in common, which sets their covariance:
+        as many as by chance; as many as can be; as few as can be. The first is
+        what two separate sets of items give, the other two are the ends of what
+        is possible on one.
+
+    Returns
+    -------
+    Gain
+        Errors of the relative gain and of Elo points by the delta method. They are
+        of the items only: another training run or another judge is not in them.
+
+    Raises
+    ------
+    ValueError
+        A share that is not strictly between 0 and 1, or an unknown overlap.
+
+    Notes
+    -----
+    The covariance is (P(both) - before * after) / n, and P(both) lies between
+    max(0, before + after - 1) and min(before, after): Fréchet's bounds (1951).
+    """
+    both = {
+        "independent": before * after,
+        "nested": min(before, after),
+        "opposed": max(0.0, before + after - 1),
+    }
+    if overlap not in both:
+        raise ValueError(f"overlap={overlap!r} is not known; choose from {list(both)}.")
+    p = np.array([before, after])
+    if not np.all((p > 0) & (p < 1)):
+        raise ValueError(
+            f"Shares of {before} and {after}: both must lie strictly between 0 and 1, "
+            "as shares, not percent."
+        )
+    covariance = np.full((2, 2), both[overlap] - before * after)
+    np.fill_diagonal(covariance, p * (1 - p))
+    covariance /= n_items
+
+    def error(gradient: np.ndarray) -> float:
+        return float(np.sqrt(max(gradient @ covariance @ gradient, 0.0)))
+
+    sign = np.array([-1.0, 1.0])
+    points = ratings.elo_difference(p)
+    return Gain(
+        absolute=after - before,
+        absolute_error=error(sign),
+        relative=after / before - 1,
+        relative_error=error(after / before * sign / p),
+        elo=float(points[1] - points[0]),
+        elo_error=error(ELO * sign / (p * (1 - p))),
+    )
+
+
+def on_both(benchmark: pd.DataFrame, board: pd.DataFrame) -> pd.DataFrame:
+    """Put the models of a benchmark and of the Arena side by side, in Elo points.
+
+    Parameters
+    ----------
+    benchmark : DataFrame
+        ``arena_name`` (missing if it is not in the Arena), ``win_pct``,
+        ``lower_pct`` and ``upper_pct``: wins against one baseline, and their 95%
+        interval, percent.
+    board : DataFrame
+        As :meth:`illusion.rating.ratings.Ratings.table` returns it.
+
+    Returns
+    -------
+    DataFrame
+        The rows of both, indexed by the name in the Arena, with the wins and their
+        interval as ``points``, ``lower_points`` and ``upper_points`` above the
+        baseline.
+    """
+    named = benchmark.dropna(subset="arena_name").set_index("arena_name")
+    wins = named[["win_pct", "lower_pct", "upper_pct"]] / 100
+    columns = ["points", "lower_points", "upper_points"]
+    named[columns] = ratings.elo_difference(wins)
+    return named.join(board, how="inner")
+
+
+def agreement(boards: pd.DataFrame) -> Agreement:
+    """Compare two leaderboards pair by pair, by their intervals.
+
+    Parameters
+    ----------
+    boards : DataFrame
+        One row per model: ``lower`` and ``upper`` on one board, ``lower_points``
+        and ``upper_points`` on the other, as :func:`on_both` returns them.
+
+    Returns
+    -------
+    Agreement
+        The counts behind the "agreement with confidence" of Li et al. (2024,
+        section 3): a pair counts 1 if both boards separate it and order it alike,
+        -1 if they order it otherwise, 0 if either does not separate it.
+    """
+
+    def order(low: str, high: str) -> np.ndarray:
+        above = boards[low].to_numpy()[:, None] > boards[high].to_numpy()
+        return above.astype(int) - above.T
+
+    pairs = np.triu_indices(len(boards), 1)
+    alike = order("lower", "upper") * order("lower_points", "upper_points")
+    alike = alike[pairs]
+    return Agreement(len(alike), int((alike != 0).sum()), int((alike > 0).sum()))
+
+
+def with_tuned(
+    boards: pd.DataFrame,
+    line: tuple[float, float],
+    opponent: pd.Series,
+    gain: tuple[float, float],
+    carried: float,
+) -> pd.DataFrame:
+    """Add a model that was tuned to the benchmark.
+
+    Parameters
+    ----------
+    boards : DataFrame
+        As :func:`on_both` returns it.
+    line : (slope, intercept)
+        Arena score against points on the benchmark, of models that were not.
+    opponent : Series
+        Row of the model against which the gain was measured; the tuned model gets
+        intervals as wide.
+    gain : (before, after)
+        Points above the opponent without and with the tuning.
+    carried : float
+        Share of the gain that carries over to the Arena, on the line.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `boards` that the comparison needs, and a row ``tuned``.
+    """
+    before, after = opponent["points"] + np.array(gain)
+    slope, intercept = line
+    score = intercept + slope * (before + carried * (after - before))
+    on_benchmark = opponent[["points", "lower_points", "upper_points"]]
+    on_arena = opponent[["score", "lower", "upper"]]
+    row = pd.concat(
+        [
+            on_benchmark + after - opponent["points"],
+            on_arena + score - opponent["score"],
+        ]
+    )
+    row = row.rename("tuned")
+    return pd.concat([boards[row.index], row.to_frame().T])
+
+
+def proxy_board(
+    boards: pd.DataFrame,
+    line: tuple[float, float],
+    specific: float,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Draw a benchmark that follows the Arena up to a skill of its own.
+
+    Parameters
+    ----------
+    boards : DataFrame
+        As :func:`on_both` returns it: the Arena's scores are kept, and the widths of
+        the benchmark's intervals.
+    line : (slope, intercept)
+        Points on the benchmark against Arena score.
+    specific : float
+        Standard deviation over models of what is good for the benchmark and for
+        nothing else, Elo points of the benchmark.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    DataFrame
+        `boards` with ``points`` and its interval drawn anew.
+    """
+    half = (boards["upper_points"] - boards["lower_points"]) / 2
+    mean = np.polyval(line, boards["score"])
+    points = rng.normal(mean, np.hypot(specific, half / 1.96))
+    ends = {"lower_points": points - half, "upper_points": points + half}
+    return boards.assign(points=points, **ends)
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What a learner of two tasks can do: shares of each task's variance.
+
+    Attributes
+    ----------
+    arena, general : ndarray
+        1 is a perfect answer; 0 is as good as answering with the mean; a learner of
+        the wrong thing is below 0.
+    """
+
+    arena: np.ndarray
+    general: np.ndarray
+
+
+def mixture(
+    share: float | np.ndarray,
+    distance: float,
+    n_examples: int,
+    n_features: int = 50,
+    noise: float = 1.0,
+) -> Abilities:
+    """Abilities of a linear learner that is taught a mixture of two tasks.
+
+    Each task has a teacher, a vector of length 1 with `n_features` entries; an
+    example is a vector x of independent standard normal features and the answer
+    x·teacher plus noise. A share of the examples comes from the Arena task. The
+    learner does not know which, and fits one vector to all by least squares.
+
+    Parameters
+    ----------
+    share : float or ndarray
+        Share of the examples that come from the Arena task.
+    distance : float
+        Squared distance of the teachers: 0 is one and the same task, 2 are two
+        that have nothing to do with one another, 4 are opposites.
+    n_examples : int
+        Examples in all, more than ``n_features + 1``.
+    n_features : int
+    noise : float
+        Standard deviation of the answers' noise.
+
+    Returns
+    -------
+    Abilities
+        Expected, with the shape of `share`.
+
+    Raises
+    ------
+    ValueError
+        Too few examples to fit.
+
+    Notes
+    -----
+    With examples without end the learner is the mean of the teachers, so that
+    abilities are ``1 - (1 - s)² D`` and ``1 - s² D`` for a share s and a squared
+    distance D. What n examples add is V = (d σ² + s (1 - s) D (d + 2)) / (n - d - 1):
+    the first term is exact (it is the mean of an inverse Wishart matrix), the second,
+    from confusing the tasks, is right to first order in 1/n.
+    """
+    if n_examples <= n_features + 1:
+        raise ValueError(
+            f"{n_examples} examples are too few for {n_features} features: the mean "
+            f"error is finite from {n_features + 2} on."
+        )
+    s = np.asarray(share, dtype=float)
+    confusion = s * (1 - s) * distance * (n_features + 2)
+    spread = (n_features * noise**2 + confusion) / (n_examples - n_features - 1)
+    return Abilities(1 - (1 - s) ** 2 * distance - spread, 1 - s**2 * distance - spread)
+
+
+@one_thread
+def simulate_mixture(
+    share: float,
+    distance: float,
+    n_examples: int,
+    rng: np.random.Generator,
+    *,
+    n_features: int = 50,
+    noise: float = 1.0,
+    told: bool = False,
+) -> Abilities:
+    """Teach one learner once, by drawing examples and solving for it.
+
+    Parameters
+    ----------
+    share, distance, n_examples, n_features, noise
+        As for :func:`mixture`; the share is rounded to whole examples.
+    rng : numpy.random.Generator
+    told : bool
+        Whether the learner is told each example's task, and so fits two vectors.
+
+    Returns
+    -------
+    Abilities
+        Of this one learner.
+    """
+    teachers = np.zeros((2, n_features))  # general, Arena
+    teachers[:, 0] = 1
+    angle = np.arccos(1 - distance / 2)
+    teachers[1, :2] = np.cos(angle), np.sin(angle)
+    task = (np.arange(n_examples) < round(share * n_examples)).astype(int)
+    x = rng.standard_normal((n_examples, n_features))
+    y = (x * teachers[task]).sum(axis=1) + noise * rng.standard_normal(n_examples)
+    if told:
+        learnt = [np.linalg.lstsq(x[task == k], y[task == k])[0] for k in (0, 1)]
+    else:
+        learnt = [np.linalg.lstsq(x, y)[0]] * 2
+    general, arena = 1 - ((np.array(learnt) - teachers) ** 2).sum(axis=1)
+    return Abilities(arena, general)

@@ -1,0 +1,1 @@
+"""Choosing the best of several variants, and what follows a listing."""

@@ -1,0 +1,1 @@
+"""Votes to scores: reading, counting, fitting, intervals and ranks."""

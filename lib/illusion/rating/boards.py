@@ -1,0 +1,190 @@
+"""Many boards at once, and three ways to correct the score of a chosen variant.
+
+:func:`illusion.rating.ratings.fit` fits one board, with every check and interval. A
+simulation fits thousands; here they are tables of one shape, fitted together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import isotonic_regression
+from scipy.special import expit
+
+from illusion.rating.battles import NoRankingError
+from illusion.rating.likelihood import ELO, NotConvergedError
+
+WEIGHTING = ("battles", "pairs")
+_FEW = 50  # battles below which a pair weighs less: Arena-Rank's `min_pair_count`
+_LAST_STEP = 0.02 / ELO
+
+
+def weights(battles: np.ndarray, weighting: str) -> np.ndarray:
+    """Weight of a battle in the fit.
+
+    Parameters
+    ----------
+    battles : ndarray
+        Of each pair.
+    weighting : {"battles", "pairs"}
+        All battles alike; or all pairs alike, a pair of fewer than 50 battles less.
+
+    Returns
+    -------
+    ndarray
+        1, or one over the pair's battles (Arena-Rank 2025, ``reweighted=True``).
+    """
+    if weighting == "battles":
+        return np.ones_like(battles)
+    return 1 / np.maximum(battles, _FEW)
+
+
+def climb(battles: np.ndarray, points: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Fit Bradley-Terry scores to many tables at once, by Newton's method.
+
+    Parameters
+    ----------
+    battles : ndarray, shape (boards, models, models)
+        Battles of each pair, symmetric, possibly weighted.
+    points : ndarray, shape (boards, models, models)
+        Of these, wins of the row's model plus half the ties.
+    start : ndarray, shape (boards, models)
+        Scores to start from, Elo points.
+
+    Returns
+    -------
+    ndarray, shape (boards, models)
+        Elo points, with mean 0.
+
+    Raises
+    ------
+    NoRankingError
+        A model that has won or lost all its battles, or had none.
+    NotConvergedError
+        The steps did not become small.
+    """
+    share = points.sum(axis=-1) / np.maximum(battles.sum(axis=-1), 1e-300)
+    lost = ~((share > 0) & (share < 1))
+    if lost.any():
+        raise NoRankingError(
+            f"Model {np.argwhere(lost)[0, 1]} has won or lost all its battles, or had "
+            "none: its score is not finite. Sample it more before it is listed."
+        )
+    theta = start / ELO
+    for _ in range(30):
+        p = expit(theta[:, :, None] - theta[:, None, :])
+        information = _information(battles * p * (1 - p))
+        gradient = (points - battles * p).sum(axis=-1)
+        step = np.linalg.solve(information, gradient[..., None])[..., 0]
+        theta = theta + np.clip(step, -1, 1)  # far from the maximum steps overshoot
+        if np.abs(step).max() < _LAST_STEP:
+            return (theta - theta.mean(axis=-1, keepdims=True)) * ELO
+    raise NotConvergedError("Newton's method did not settle in 30 steps.")
+
+
+def standard_errors(
+    battles: np.ndarray, score: np.ndarray, *, weighting: str, tie_rate: float
+) -> np.ndarray:
+    """Standard errors of the scores of many boards.
+
+    Parameters
+    ----------
+    battles : ndarray, shape (boards, models, models)
+        Of each pair, unweighted.
+    score : ndarray, shape (boards, models)
+        Elo points.
+    weighting : {"battles", "pairs"}
+        As in the fit.
+    tie_rate : float
+        Ties between equals, as :func:`illusion.rating.ratings.tie_probability` has
+        it: then a battle's points vary by ``p (1 - p) (1 - tie_rate)``.
+
+    Returns
+    -------
+    ndarray, shape (boards, models)
+        Elo points: the sandwich of White (1982), with the middle as expected.
+    """
+    theta = score / ELO
+    p = expit(theta[:, :, None] - theta[:, None, :])
+    weight = weights(battles, weighting)
+    bread = np.linalg.inv(_information(weight * battles * p * (1 - p)))
+    middle = _information(weight**2 * battles * p * (1 - p) * (1 - tie_rate))
+    covariance = bread @ middle @ bread
+    # The ridge lets the mean vary; scores are around theirs.
+    covariance -= covariance.mean(axis=-1, keepdims=True)
+    covariance -= covariance.mean(axis=-2, keepdims=True)
+    return np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1)) * ELO
+
+
+def shrink(
+    best: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    spread: np.ndarray,
+    freedom: int,
+) -> np.ndarray:
+    """Shrink the best of several estimates to their mean.
+
+    Parameters
+    ----------
+    best, mean : ndarray, shape (boards,)
+        The best estimate and the mean of its family, Elo points.
+    variance : ndarray, shape (boards,)
+        Of one estimate, squared Elo points.
+    spread : ndarray, shape (boards,)
+        Sum of squared distances of estimates from the means of their families, over
+        all families seen so far, squared Elo points.
+    freedom : int
+        Degrees of freedom of `spread`: estimates minus families.
+
+    Returns
+    -------
+    ndarray, shape (boards,)
+        Efron and Morris's (1973) estimate, with a factor between 0 and 1; `best`
+        itself while `freedom` is 2 or less.
+    """
+    keep = 1 - max(0, freedom - 2) * variance / spread
+    return mean + np.maximum(0, keep) * (best - mean)
+
+
+def as_ranked(
+    score: np.ndarray, weight: np.ndarray, belief: np.ndarray, provider: Sequence
+) -> np.ndarray:
+    """Move scores as little as makes every provider's agree with its own ranking.
+
+    Parameters
+    ----------
+    score : ndarray, shape (models,)
+        Elo points.
+    weight : ndarray, shape (models,)
+        One over the variance of each, up to a factor.
+    belief : ndarray, shape (models,)
+        What providers hold of their models; a higher value is a better model, and
+        equal ones are held to be equal.
+    provider : sequence, shape (models,)
+
+    Returns
+    -------
+    ndarray, shape (models,)
+        Isotonic regression, provider by provider: the constrained maximum of the
+        likelihood as far as that is quadratic and scores err independently.
+    """
+    moved, makers = np.array(score, dtype=float), np.asarray(provider)
+    for maker in np.unique(makers):
+        own = np.flatnonzero(makers == maker)
+        # Models that are held to be equal get one score.
+        level, place = np.unique(belief[own], return_inverse=True)
+        total = np.bincount(place, weight[own], len(level))
+        mean = np.bincount(place, weight[own] * score[own], len(level)) / total
+        moved[own] = isotonic_regression(mean, weights=total).x[place]
+    return moved
+
+
+def _information(weight: np.ndarray) -> np.ndarray:
+    """Information of all scores from that of pairs; a ridge fixes the mean."""
+    every = np.arange(weight.shape[-1])
+    form = -weight
+    form[:, every, every] = weight.sum(axis=-1)
+    ridge = form[:, every, every].mean(axis=-1) / len(every)
+    return form + ridge[:, None, None]

@@ -1,0 +1,1 @@
+"""How few votes decide a place."""

@@ -1,0 +1,354 @@
+"""How few battles decide who is first.
+
+The influence of a battle on a lead is what the lead changes by, to first order, if
+the battle is left out. The most influential battles that together undo the lead
+are an upper bound for the smallest number that does (Broderick, Giordano and
+Meager 2020); on leaderboards the method is that of Huang, Shen, Wei and Broderick
+(2025). Here every number is confirmed by a fit without the battles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg import cho_solve
+
+from illusion.rating.battles import NoRankingError, PairCounts, require_ranking
+from illusion.rating.likelihood import ELO, Peak, Problem, maximise, one_thread
+
+# Elo points: a tie of two scores is nothing but rounding away from it.
+_BEHIND = -1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Removal:
+    """The battles that are left out to put one model ahead of another.
+
+    Attributes
+    ----------
+    leader, challenger : str
+    lead : float
+        Of the leader over the challenger, with all battles, Elo points.
+    predicted : int
+        Battles that would do by the sum of their influences.
+    removed : int
+        Battles that do, by a fit without them.
+    left : PairCounts
+        What is left.
+    lead_after : float
+        The lead in that fit: negative, Elo points.
+    """
+
+    leader: str
+    challenger: str
+    lead: float
+    predicted: int
+    removed: int
+    left: PairCounts
+    lead_after: float
+
+
+@one_thread
+def influence(counts: PairCounts, leader: str, challenger: str) -> np.ndarray:
+    """Change of a lead when one battle is left out, for every kind of battle.
+
+    Parameters
+    ----------
+    counts : PairCounts
+    leader, challenger : str
+
+    Returns
+    -------
+    ndarray, shape (3, pairs)
+        Elo points, for a win of the pair's first model, a win of its second, and a
+        tie: ``-c' H^-1 x (y - p)``, with c the contrast of the two models, H the
+        information, x the contrast of the pair and y - p what the battle's outcome
+        is above its expectation. A tie counts half.
+
+    Raises
+    ------
+    ValueError
+        A model that is not in the battles.
+    NoRankingError
+        Battles that leave some model without a finite score; also below.
+    """
+    places = _places(counts, leader, challenger)
+    return _influence(_fit(counts), counts, places)
+
+
+@one_thread
+def fewest_removed(counts: PairCounts, leader: str, challenger: str) -> Removal:
+    """Find few battles without which the challenger is ahead of the leader.
+
+    Battles are taken in the order of their influence, counted anew on what is left
+    as long as that saves battles. No fewer of this order do; of another one, fewer
+    might.
+
+    Parameters
+    ----------
+    counts : PairCounts
+    leader, challenger : str
+        The leader must be ahead.
+
+    Returns
+    -------
+    Removal
+
+    Raises
+    ------
+    ValueError
+        A model that is not in the battles, or a leader that is not ahead.
+    NoRankingError
+        Nothing that can be left out undoes the lead, or it would leave some model
+        without a finite score.
+    """
+    places = _places(counts, leader, challenger)
+    peak = _fit(counts)
+    lead = _lead(peak, places)
+    if lead <= 0:
+        raise ValueError(
+            f"{leader!r} is {-lead:.1f} points behind {challenger!r}: nothing needs to "
+            "be left out. Name the one that is ahead first."
+        )
+    return _removal(counts, peak, places, _predicted(counts, peak, places))
+
+
+@one_thread
+def fewest_to_topple(counts: PairCounts) -> Removal:
+    """Find few battles without which another model is first.
+
+    Parameters
+    ----------
+    counts : PairCounts
+
+    Returns
+    -------
+    Removal
+        Of that one of the five models behind the first that needs fewest.
+    """
+    peak = _fit(counts)
+    first, *behind = np.argsort(-peak.x)[:6]
+    guesses = sorted((_predicted(counts, peak, (first, k)), k) for k in behind)
+    best: Removal | None = None
+    for guess, k in guesses:
+        # Predictions are off by a tenth or so: one of twice as many cannot win.
+        if best is not None and guess > 2 * best.removed:
+            break
+        found = _removal(counts, peak, (first, k), guess)
+        best = found if best is None or found.removed < best.removed else best
+    return best
+
+
+@one_thread
+def fewest_added(
+    counts: PairCounts, leader: str, challenger: str, *, chosen: bool
+) -> int:
+    """Find the fewest added wins of the challenger that undo a lead.
+
+    Parameters
+    ----------
+    counts : PairCounts
+    leader, challenger : str
+    chosen : bool
+        Whether who adds votes can choose the pair: then all are wins over the leader,
+        which they must have met. If not, they are wins over the opponents that the
+        challenger meets, as often as it meets them.
+
+    Returns
+    -------
+    int
+        Battles, by refits. Without choice, only those of the challenger count.
+
+    Raises
+    ------
+    ValueError
+        A model that is not in the battles, or two that never met.
+    """
+    i, j = places = _places(counts, leader, challenger)
+    pairs = (counts.a == j) | (counts.b == j)
+    if chosen:
+        pairs &= (counts.a == i) | (counts.b == i)
+    if not pairs.any():
+        raise ValueError(f"{leader!r} and {challenger!r} never met.")
+    share = np.where(pairs, counts.battles, 0) / counts.battles[pairs].sum()
+    won = np.stack([counts.a == j, counts.b == j]) * share
+    peak = _fit(counts)
+
+    def behind(added: int) -> bool:
+        problem = Problem(counts, "half")
+        problem.outcomes[:2] += added * won
+        problem.start = peak.x
+        return _lead(maximise(problem), places) < _BEHIND
+
+    return _first(behind, 1)
+
+
+def thinned(counts: PairCounts, n: int, rng: np.random.Generator) -> PairCounts:
+    """Draw n of the battles, without replacement.
+
+    Parameters
+    ----------
+    counts : PairCounts
+    n : int
+        At most the battles there are.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    PairCounts
+    """
+    outcomes = _outcomes(counts)
+    drawn = rng.multivariate_hypergeometric(outcomes.ravel(), n, method="marginals")
+    return _with_outcomes(counts, drawn.reshape(outcomes.shape))
+
+
+def with_bad_votes(
+    counts: PairCounts,
+    share: float,
+    rng: np.random.Generator,
+    against: str | None = None,
+) -> PairCounts:
+    """Replace a share of the votes by bad ones.
+
+    Parameters
+    ----------
+    counts : PairCounts
+    share : float
+        Probability that a vote is bad, each independently.
+    rng : numpy.random.Generator
+    against : str, optional
+        Model of whose wins the bad ones become losses. If not given, bad votes are
+        anywhere, and as likely a win of either side as a tie.
+
+    Returns
+    -------
+    PairCounts
+
+    Raises
+    ------
+    ValueError
+        A model that is not in the battles.
+    """
+    outcomes = _outcomes(counts)
+    bad = rng.binomial(outcomes, share)
+    if against is None:
+        cast = rng.multinomial(bad.sum(axis=0), [1 / 3] * 3).T
+        return _with_outcomes(counts, outcomes - bad + cast)
+    (place,) = _places(counts, against)
+    turned = bad[:2] * np.stack([counts.a == place, counts.b == place])
+    outcomes[:2] += turned[::-1] - turned
+    return _with_outcomes(counts, outcomes)
+
+
+def _places(counts: PairCounts, *models: str) -> tuple[int, ...]:
+    for name in models:
+        if name not in counts.models:
+            raise ValueError(
+                f"{name!r} is not in these battles. `.models` lists the names."
+            )
+    return tuple(map(counts.models.index, models))
+
+
+def _lead(peak: Peak, places: tuple[int, int]) -> float:
+    return float(peak.x[places[0]] - peak.x[places[1]]) * ELO
+
+
+def _outcomes(counts: PairCounts) -> np.ndarray:
+    return np.stack([counts.wins_a, counts.wins_b, counts.ties])
+
+
+def _with_outcomes(counts: PairCounts, outcomes: np.ndarray) -> PairCounts:
+    wins_a, wins_b, ties = outcomes
+    return replace(counts, wins_a=wins_a, wins_b=wins_b, ties=ties)
+
+
+def _influence(peak: Peak, counts: PairCounts, places: tuple[int, int]) -> np.ndarray:
+    """Influence of the battles of `counts` at a peak, that of fewer or its own."""
+    contrast = np.zeros(len(counts.models))
+    contrast[list(places)] = 1, -1
+    potential = cho_solve(peak.factor, contrast)
+    # The score of an outcome is what it is above its expectation.
+    surprise = peak.terms.score[:, 0]
+    return -ELO * (potential[counts.a] - potential[counts.b]) * surprise
+
+
+def _predicted(counts: PairCounts, peak: Peak, places: tuple[int, int]) -> int:
+    """Count the battles whose influences add up to more than the lead."""
+    order, lead = _influence(peak, counts, places), _lead(peak, places)
+    rank = np.argsort(order, axis=None, kind="stable")
+    size, number = order.ravel()[rank], _outcomes(counts).ravel()[rank]
+    size, number = size[size < 0], number[size < 0]
+    reached = np.cumsum(-size * number)
+    cell = int(np.searchsorted(reached, lead, side="right"))
+    if cell == len(size):
+        raise NoRankingError(
+            f"All battles that speak for {counts.models[places[0]]!r} and against "
+            f"{counts.models[places[1]]!r} together do not outweigh the lead."
+        )
+    before = reached[cell - 1] if cell else 0.0
+    return int(number[:cell].sum()) + int((lead - before) / -size[cell]) + 1
+
+
+def _removal(
+    counts: PairCounts, peak: Peak, places: tuple[int, int], predicted: int
+) -> Removal:
+    """Find the battles to leave out, from the fit to all and the prediction."""
+    found = _fewest(counts, peak, peak, places, predicted)
+    while (again := _fewest(counts, peak, found[1], places, found[0]))[0] < found[0]:
+        found = again
+    removed, after, left = found
+    leader, challenger = (counts.models[place] for place in places)
+    return Removal(
+        leader=leader,
+        challenger=challenger,
+        lead=_lead(peak, places),
+        predicted=predicted,
+        removed=removed,
+        left=left,
+        lead_after=_lead(after, places),
+    )
+
+
+def _without(counts: PairCounts, order: np.ndarray, number: int) -> PairCounts:
+    """Leave out that many battles, those of the most negative influence first."""
+    available = _outcomes(counts)
+    rank = np.argsort(order, axis=None, kind="stable")
+    taken = available.ravel()[rank]
+    taken = np.diff(np.minimum(np.cumsum(taken), number), prepend=0)
+    left = available.copy().ravel()
+    left[rank] -= taken
+    return _with_outcomes(counts, left.reshape(available.shape))
+
+
+def _fewest(
+    counts: PairCounts, start: Peak, at: Peak, places: tuple[int, int], guess: int
+) -> tuple[int, Peak, PairCounts]:
+    """Find the fewest battles to leave out, in the order of their influence `at`."""
+    order = _influence(at, counts, places)
+
+    def without(number: int) -> tuple[int, Peak, PairCounts]:
+        left = _without(counts, order, number)
+        return number, _fit(left, start), left
+
+    return without(_first(lambda k: _lead(without(k)[1], places) < _BEHIND, guess))
+
+
+def _fit(counts: PairCounts, start: Peak | None = None) -> Peak:
+    require_ranking(counts)
+    problem = Problem(counts, "half")
+    if start is not None:
+        problem.start = start.x
+    return maximise(problem)
+
+
+def _first(holds: Callable[[int], bool], guess: int) -> int:
+    """Find the smallest positive integer for which a monotone condition holds."""
+    low, high = 0, max(guess, 1)
+    while not holds(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high

@@ -1,0 +1,1 @@
+"""A simulated arena in which proposals for its rules are played."""

@@ -1,0 +1,258 @@
+"""What a model's leaving does to the scores of those that stay.
+
+Three ways in which it can matter: tasks that shift while it is gone, groups that
+no longer meet, and votes that the Bradley-Terry model does not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from itertools import combinations, product
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+
+from illusion.rating import battles, ratings
+from illusion.rating.battles import PairCounts
+
+# Battles of a model in a phase: so many that rounding to whole ones is lost.
+_MANY = 1_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class WinTables:
+    """Win probabilities of models on several tasks.
+
+    Attributes
+    ----------
+    models : tuple of str
+    win : ndarray, shape (tasks, models, models)
+        Probability that the model of the row beats that of the column; what is
+        missing to 1 in a pair is a tie.
+    """
+
+    models: tuple[str, ...]
+    win: np.ndarray
+
+    @classmethod
+    def from_table(cls, table: pd.DataFrame) -> WinTables:
+        """Read the table ``transitivity``, whose columns beat its rows.
+
+        Raises
+        ------
+        ValueError
+            A pair whose two probabilities are missing or exceed 1.
+        """
+        names = tuple(sorted(set(table["row_model"]) | set(table["column_model"])))
+        cells = table.pivot_table(
+            "p_column_beats_row", ["task", "column_model"], "row_model"
+        )
+        tasks = cells.index.unique("task")
+        win = np.stack(
+            [cells.loc[t].reindex(index=names, columns=names) for t in tasks]
+        )
+        off = ~np.eye(len(names), dtype=bool)
+        both = (win + win.transpose(0, 2, 1))[:, off]
+        if not (both <= 1 + 1e-9).all():  # NaN included
+            raise ValueError(
+                "A pair lacks a probability, or its two add up to more than 1: check "
+                "the win tables."
+            )
+        return cls(names, np.where(off, win, 0))
+
+    def expected(self, mix: np.ndarray, gone: str | None = None) -> PairCounts:
+        """Expected battles when the mix of tasks changes and a model may leave.
+
+        Parameters
+        ----------
+        mix : ndarray, shape (phases, tasks)
+            Share of each task in each phase.
+        gone : str, optional
+            Model that leaves after the first phase.
+
+        Returns
+        -------
+        PairCounts
+            In every phase each present model has a million battles, shared
+            equally among its opponents. Only the scores mean something, not the
+            intervals.
+
+        Raises
+        ------
+        ValueError
+            A mix that is no share of every task, or an unknown model.
+        """
+        mix = np.asarray(mix, dtype=float)
+        if (
+            mix.shape[1:] != self.win.shape[:1]
+            or (abs(mix.sum(axis=1) - 1) > 1e-9).any()
+        ):
+            raise ValueError(
+                f"mix={mix.tolist()} must hold, for every phase, the share of each of "
+                f"the {len(self.win)} tasks, adding up to 1."
+            )
+        if gone is not None and gone not in self.models:
+            raise ValueError(f"{gone!r} is none of the models {self.models}.")
+        wins, ties = {}, {}
+        for (i, a), (j, b) in combinations(enumerate(self.models), 2):
+            met = np.full(len(mix), _MANY / (len(self.models) - 1))
+            if gone is not None:
+                met[1:] = 0 if gone in (a, b) else _MANY / (len(self.models) - 2)
+            of_task = met @ mix
+            first, second = of_task @ self.win[:, i, j], of_task @ self.win[:, j, i]
+            wins[a, b], wins[b, a] = round(first), round(second)
+            ties[a, b] = round(of_task.sum() - first - second)
+        return PairCounts.from_wins(wins, ties)
+
+    def order(self, mix: np.ndarray, gone: str | None = None) -> tuple[str, ...]:
+        """Models by the Bradley-Terry score of :meth:`expected`, best first."""
+        return tuple(ratings.fit(self.expected(mix, gone)).table().index)
+
+    def map(
+        self, gone: str, published: tuple[str, str], steps: int = 21
+    ) -> pd.DataFrame:
+        """Try every mix of two tasks in two phases.
+
+        Parameters
+        ----------
+        gone : str
+            Model that leaves after the first phase.
+        published : tuple of str
+            Orders, without and with its leaving, such as ``"A B C"``.
+        steps : int
+            Shares from 0 to 1.
+
+        Returns
+        -------
+        DataFrame
+            ``first`` and ``second``, the share of the first task in each phase;
+            the orders ``stays`` and ``leaves``; and ``effect``: "as published",
+            "other leader", "other order" or "no change".
+        """
+        rows = []
+        for shares in product(np.linspace(0, 1, steps), repeat=2):
+            mix = [[share, 1 - share] for share in shares]
+            rows.append(
+                (*shares, *(" ".join(self.order(mix, g)) for g in (None, gone)))
+            )
+        table = pd.DataFrame(rows, columns=["first", "second", "stays", "leaves"])
+        stays, leaves = table["stays"], table["leaves"]
+        effects = {
+            "as published": (stays == published[0]) & (leaves == published[1]),
+            "other leader": stays.str.split().str[0] != leaves.str.split().str[0],
+            "other order": stays != leaves,
+        }
+        table["effect"] = np.select([*effects.values()], [*effects], "no change")
+        return table
+
+
+def orders_of_groups(score: pd.Series) -> dict[tuple[str, ...], str]:
+    """Print the order of models that fall into two groups that never met.
+
+    A solver that starts at zero keeps the mean of each group there, and so prints
+    the scores of both as if the groups were equally good.
+
+    Parameters
+    ----------
+    score : Series
+        True scores by model, Elo points.
+
+    Returns
+    -------
+    dict from tuple of str to str
+        The group of the first model -> the order that is printed, best first, for
+        every split in which no model is alone.
+    """
+    names, (first, *others) = set(score.index), score.index
+    orders = {}
+    for size in range(1, len(others) - 1):
+        for chosen in combinations(others, size):
+            group = {first, *chosen}
+            parts = [score[sorted(part)] for part in (group, names - group)]
+            centred = pd.concat([part - part.mean() for part in parts])
+            ranked = centred.sort_values(ascending=False, kind="stable")
+            orders[tuple(sorted(group))] = " ".join(ranked.index)
+    return orders
+
+
+def without(counts: PairCounts, removed: Collection[str]) -> pd.DataFrame:
+    """Fit again without some models, and compare the scores of the others.
+
+    Parameters
+    ----------
+    counts : PairCounts
+    removed : collection of str
+
+    Returns
+    -------
+    DataFrame
+        Indexed by the models that stay, both fits with a mean of 0 over these:
+        ``before``, ``after``, ``change``, ``half_width`` of the 95% interval
+        before, and ``by_chance``, the standard deviation that the change has if
+        the Bradley-Terry model is right and only battles are lost (Hausman 1978);
+        Elo points.
+
+    Raises
+    ------
+    InvalidBattlesError
+        A name that is not in the counts.
+    NoRankingError
+        Models that no battles link any more.
+    """
+    unknown = sorted(set(removed) - set(counts.models))
+    if unknown:
+        raise battles.InvalidBattlesError(
+            f"{battles.listed(unknown)}: no such model here, so it cannot be removed."
+        )
+    before = ratings.fit(counts)
+    after = ratings.fit(counts.only(set(counts.models) - set(removed)))
+    stay = [before.place(name) for name in after.models]
+    centre = np.eye(len(stay)) - 1 / len(stay)
+    variance = np.diag(centre @ before.covariance[np.ix_(stay, stay)] @ centre)
+    lost = np.maximum(np.diag(after.covariance) - variance, 0)
+    table = pd.DataFrame(
+        {"before": before.score[stay] - before.score[stay].mean()},
+        index=pd.Index(after.models, name="model"),
+    )
+    table["after"] = after.score
+    table["change"] = table["after"] - table["before"]
+    table["half_width"] = -ndtri(0.025) * np.sqrt(variance)
+    return table.assign(by_chance=np.sqrt(lost))
+
+
+def random_removals(
+    counts: PairCounts, n: int, times: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Remove models at random, many times, and measure how far the others move.
+
+    Parameters
+    ----------
+    counts : PairCounts
+    n : int
+        Models to remove.
+    times : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    DataFrame
+        One row per removal: ``rms``, the root mean square change (Elo points), and
+        ``outside``, the models that leave their interval.
+
+    Raises
+    ------
+    NoRankingError
+        As for :func:`without`.
+    """
+    draws = (rng.choice(counts.models, n, replace=False) for _ in range(times))
+    moves = (without(counts, some) for some in draws)
+    rows = [
+        (
+            float(np.sqrt((moved["change"] ** 2).mean())),
+            int((moved["change"].abs() > moved["half_width"]).sum()),
+        )
+        for moved in moves
+    ]
+    return pd.DataFrame(rows, columns=["rms", "outside"])

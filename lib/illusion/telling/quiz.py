@@ -1,0 +1,122 @@
+"""Questions to try oneself on after a chapter, with a reply to every option.
+
+Each option opens and closes by itself (the browser's own ``details``), so that a
+quiz works by keyboard, with a screen reader, without a script and in JupyterLab.
+"""
+
+from __future__ import annotations
+
+import html
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from IPython.display import display
+
+ROOT = Path(__file__).resolve().parents[3] / "chapters" / "quizzes"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One of the answers to choose from.
+
+    Attributes
+    ----------
+    text : str
+        What is chosen.
+    reply : str
+        What is said to who chooses it.
+    right : bool
+        Whether it is the answer.
+    """
+
+    text: str
+    reply: str
+    right: bool
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question and its options, one of which is right."""
+
+    ask: str
+    options: tuple[Option, ...]
+
+
+def load(chapter: str) -> list[Question]:
+    """Read the questions of a chapter.
+
+    Parameters
+    ----------
+    chapter : str
+        The notebook's name without its ending: ``chapters/quizzes/`` has a file
+        for each, in TOML.
+
+    Returns
+    -------
+    list of Question
+
+    Raises
+    ------
+    ValueError
+        A question that has not one right option, or an option without a reply.
+    """
+    with (ROOT / f"{chapter}.toml").open("rb") as file:
+        asked = tomllib.load(file)["question"]
+    return [_question(f"{chapter}, question {n}", q) for n, q in enumerate(asked, 1)]
+
+
+def show(chapter: str) -> None:
+    """Show the quiz of a chapter.
+
+    Parameters
+    ----------
+    chapter : str
+        As for :func:`load`.
+    """
+    questions = load(chapter)
+    data = {"text/html": to_html(questions), "text/plain": to_text(questions)}
+    display(data, raw=True)
+
+
+def to_html(questions: list[Question]) -> str:
+    """Return a quiz whose options are opened to see the reply."""
+    items = []
+    for question in questions:
+        options = "\n".join(
+            f"<details{' data-right' if option.right else ''}>"
+            f"<summary>{html.escape(option.text)}</summary>"
+            f"<p><strong>{_verdict(option)}</strong> {html.escape(option.reply)}</p>"
+            "</details>"
+            for option in question.options
+        )
+        items.append(f"<li><p>{html.escape(question.ask)}</p>\n{options}\n</li>")
+    return '<ol class="quiz">\n' + "\n".join(items) + "\n</ol>"
+
+
+def to_text(questions: list[Question]) -> str:
+    """Return the questions and options, without the replies."""
+    lines = []
+    for number, question in enumerate(questions, 1):
+        lines.append(f"{number}. {question.ask}")
+        lines += [f"   - {option.text}" for option in question.options]
+    return "\n".join(lines)
+
+
+def _verdict(option: Option) -> str:
+    return "Yes." if option.right else "No."
+
+
+def _question(place: str, fields: dict) -> Question:
+    for option in fields["option"]:
+        if not (option["text"].strip() and option["reply"].strip()):
+            raise ValueError(f"{place}: an option needs a text and a reply: {option}")
+    options = tuple(
+        Option(o["text"], o["reply"], o.get("right", False)) for o in fields["option"]
+    )
+    right = sum(option.right for option in options)
+    if right != 1:
+        raise ValueError(
+            f"{place}: {right} options are marked `right = true`; mark one."
+        )
+    return Question(fields["ask"], options)

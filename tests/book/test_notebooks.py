@@ -1,0 +1,319 @@
+"""The chapters as stored: fresh, clean, complete; and that nbval would notice."""
+
+import ast
+import copy
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+from conftest import CHAPTERS, ROOT
+
+from illusion.telling.charts import FIGURE_MIME, MIME
+
+LIBRARY = ROOT / "lib"
+HIDDEN = {"hide-cell", "hide-input", "remove-cell", "remove-input"}
+MAX_HIDDEN = 0.15
+# A folder of a machine, or an object's address: different on the next one.
+MACHINE = re.compile(
+    r"(?<![\w:/.])/(?:home|root|tmp|Users|usr|work|var)/\w|[A-Z]:\\\\?Users|\b0x[0-9a-f]{6,}"
+)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def code(notebook) -> list:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def is_hidden(cell) -> bool:
+    return bool(HIDDEN & set(cell.metadata.get("tags", [])))
+
+
+def bound_names(source: str) -> set[str]:
+    """Return the names that a cell binds at its top level."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {(a.asname or a.name).split(".")[0] for a in node.names}
+    return names
+
+
+def used_names(source: str) -> set[str]:
+    """Return the names that a cell reads."""
+    return {
+        node.id
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+
+
+def faults(notebook) -> list[str]:
+    """Return everything that is wrong with a stored chapter."""
+    cells = code(notebook)
+    found = []
+    counts = [cell.execution_count for cell in cells]
+    if counts != list(range(1, len(cells) + 1)):
+        found.append(f"not run once from top to bottom: {counts}; restart and run all")
+    ids = [cell.get("id") for cell in notebook.cells]
+    if None in ids or len(set(ids)) < len(ids):
+        found.append("cells without an id of their own; save with nbformat 4.5")
+    hidden: dict[str, int] = {}
+    for number, cell in enumerate(cells, 1):
+        where = f"code cell {number}: "
+        long = [line for line in cell.source.splitlines() if len(line) > 79]
+        found += [f"{where}a line of {len(line)} characters" for line in long]
+        if is_hidden(cell):
+            hidden |= dict.fromkeys(bound_names(cell.source), number)
+        else:
+            own = bound_names(cell.source)
+            found += [
+                f"{where}uses {name!r}, which hidden cell {hidden[name]} defines"
+                for name in sorted(used_names(cell.source) & set(hidden) - own)
+            ]
+            for name in own:
+                hidden.pop(name, None)
+        for output in cell.outputs:
+            found += [where + fault for fault in output_faults(output)]
+    count = sum(map(is_hidden, cells))
+    # One may always be hidden: the cell that glues numbers into the text.
+    if count > 1 and count >= MAX_HIDDEN * len(cells):
+        found.append(f"{count} of {len(cells)} cells are hidden")
+    labels = [spec["usermeta"]["figure"]["label"] for spec in specs(notebook)]
+    found += [
+        f"two figures {label}" for label in set(labels) if labels.count(label) > 1
+    ]
+    return found
+
+
+def output_faults(output) -> list[str]:
+    """Return everything that is wrong with one output."""
+    if output.output_type == "error":
+        return [f"an error: {output.ename}: {output.evalue}"]
+    if output.output_type == "stream":
+        found = ["a warning or message on stderr"] if output.name == "stderr" else []
+        return found + machine_faults(output.text)
+    found = machine_faults(json.dumps(output.data))
+    if MIME in output.data:
+        spec = output.data[MIME]
+        figure = spec.get("usermeta", {}).get("figure", {})
+        if not (spec.get("description") and {"caption", "label"} <= set(figure)):
+            found.append("a chart not shown by charts.show")
+        if "image/png" in output.data:
+            found.append(
+                "a chart saved by JupyterLab as an image too; run again by "
+                "jupyter execute --inplace"
+            )
+    return found
+
+
+def machine_faults(text: str) -> list[str]:
+    return [
+        f"names a place on a machine: {match[0]}" for match in MACHINE.finditer(text)
+    ]
+
+
+def specs(notebook) -> list[dict]:
+    """Return the charts of a chapter that have a label."""
+    found = []
+    for cell in code(notebook):
+        for output in cell.outputs:
+            spec = output.get("data", {}).get(MIME)
+            if spec and "figure" in spec.get("usermeta", {}):
+                found.append(spec)
+    return found
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_chapter_is_fresh_and_clean(path):
+    wrong = faults(read(path))
+    assert not wrong, f"{path.name}:\n" + "\n".join(wrong)
+
+
+def imported(source: str) -> set[str]:
+    """Return the modules of the library that some code imports, as dotted names."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
+    return {name for name in found if name.startswith(("illusion", "bookbuild"))}
+
+
+def test_every_module_is_used_by_a_chapter_or_the_build():
+    files = {
+        ".".join(path.relative_to(LIBRARY).with_suffix("").parts): path
+        for path in LIBRARY.rglob("*.py")
+    }
+    modules = {name.removesuffix(".__init__"): path for name, path in files.items()}
+    # The build loads the second, and the third is a command.
+    used = {"illusion", "bookbuild", "bookbuild.__main__"}
+    for path in CHAPTERS:
+        for cell in code(read(path)):
+            used |= imported(cell.source)
+    reached: set[str] = set()
+    while used & set(modules) - reached:
+        name = (used & set(modules) - reached).pop()
+        reached.add(name)
+        used |= imported(modules[name].read_text(encoding="utf-8"))
+        used |= {name.rpartition(".")[0]}  # the package that a module is in
+    assert reached == set(modules)
+
+
+def test_labels_are_unique_in_the_book():
+    labels = [
+        s["usermeta"]["figure"]["label"] for p in CHAPTERS for s in specs(read(p))
+    ]
+    assert sorted(set(labels)) == sorted(labels)
+
+
+SAMPLE = [
+    "1 + 1",
+    """import altair as alt
+import pandas as pd
+
+from illusion.telling import charts
+
+table = pd.DataFrame({"x": [1, 2], "y": [3, 4]})
+table""",
+    """charts.show(
+    alt.Chart(table).mark_line().encode(x="x", y="y"),
+    label="fig-sample",
+    caption="It rises.",
+    description="A rising line.",
+    source="made up.",
+)""",
+]
+
+
+@pytest.fixture(scope="module")
+def sample():
+    """Return a small notebook, run, with a number, a table and a chart."""
+    notebook = nbformat.v4.new_notebook()
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    notebook.cells = [nbformat.v4.new_code_cell(source) for source in SAMPLE]
+    return nbclient.NotebookClient(notebook, kernel_name="python3").execute()
+
+
+def change_number(cell):
+    cell.outputs[0].data["text/plain"] = "3"
+
+
+def change_table(cell):
+    data = cell.outputs[0].data
+    data["text/html"] = data["text/html"].replace("<td>4</td>", "<td>5</td>")
+
+
+def change_datum(cell):
+    cell.outputs[0].data[MIME]["datasets"]["table_1"][1]["y"] = 5
+
+
+def change_caption(cell):
+    cell.outputs[1].data["text/markdown"] = "**Figure.** It falls."
+
+
+# What is changed, and in which cell of the sample.
+CHANGES = [
+    (change_number, 0),
+    (change_table, 1),
+    (change_datum, 2),
+    (change_caption, 2),
+]
+
+
+def test_nbval_notices_every_change_of_a_stored_output(sample, tmp_path):
+    # One notebook, as most of the time goes into starting kernels: the sample's
+    # cells, then a changed copy for each change.
+    notebook = copy.deepcopy(sample)
+    for change, place in CHANGES:
+        changed = copy.deepcopy(sample.cells[place])
+        change(changed)
+        assert changed != sample.cells[place]
+        changed.id = change.__name__
+        notebook.cells.append(changed)
+    nbformat.write(notebook, tmp_path / "sample.ipynb")
+    command = [sys.executable, "-m", "pytest", "--nbval", "-q", "-rA", "--tb=no"]
+    command += ["-p", "no:cacheprovider", "--rootdir", ".", "-c", "/dev/null", "."]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    ends = re.findall(r"^(PASSED|FAILED) \S*::Cell (\d+)", done.stdout, re.M)
+    ends = {int(cell): end for end, cell in ends}
+    kept = dict.fromkeys(range(len(SAMPLE)), "PASSED")
+    added = range(len(SAMPLE), len(notebook.cells))
+    assert ends == kept | dict.fromkeys(added, "FAILED"), done.stdout[-3000:]
+
+
+def break_order(notebook):
+    notebook.cells[0].execution_count = 7
+
+
+def break_line(notebook):
+    notebook.cells[0].source = "x = 1  # " + "long " * 20
+
+
+def break_hidden(notebook):
+    notebook.cells[1].metadata.tags = ["hide-input"]
+
+
+def break_hidden_twice(notebook):
+    for cell in notebook.cells[1:]:
+        cell.metadata.tags = ["hide-input"]
+
+
+def break_output(notebook):
+    notebook.cells[0].outputs[0].data["text/plain"] = "'/home/someone/book'"
+
+
+def break_chart(notebook):
+    del notebook.cells[2].outputs[0].data[MIME]["description"]
+
+
+def break_image(notebook):
+    notebook.cells[2].outputs[0].data["image/png"] = "iVBORw0KGgo="
+
+
+def break_error(notebook):
+    notebook.cells[0].outputs = [
+        nbformat.v4.new_output("error", ename="KeyError", evalue="x", traceback=[])
+    ]
+
+
+def break_id(notebook):
+    notebook.cells[0].id = notebook.cells[1].id
+
+
+@pytest.mark.parametrize(
+    ("damage", "fault"),
+    [
+        (break_order, "restart and run all"),
+        (break_line, "characters"),
+        (break_hidden, "uses 'table', which hidden cell 2 defines"),
+        (break_hidden_twice, "2 of 3 cells are hidden"),
+        (break_output, "names a place on a machine"),
+        (break_chart, "not shown by charts.show"),
+        (break_image, "as an image too"),
+        (break_error, "an error: KeyError: x"),
+        (break_id, "without an id"),
+    ],
+)
+def test_a_fault_is_found(sample, damage, fault):
+    notebook = copy.deepcopy(sample)
+    assert not faults(notebook)
+    damage(notebook)
+    assert any(fault in found for found in faults(notebook)), faults(notebook)
+
+
+def test_caption_is_marked_for_the_build(sample):
+    assert FIGURE_MIME in sample.cells[2].outputs[1].data

@@ -1,0 +1,537 @@
+"""The built site, as readers meet it: laptop, phone, dark room, no script.
+
+Each page is visited once in each way of reading, and everything that is wrong
+with the visit is reported together.
+"""
+
+import re
+import zlib
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin
+
+import pytest
+from conftest import CHAPTERS, PROSE
+
+from illusion import data, ledger
+from illusion.telling.charts import MIME
+
+MAX_BYTES = 500_000
+MAX_REQUESTS = 25
+MAX_SCROLL_BOXES = 9
+PAGES = [f"chapters/{path.stem}.html" for path in (*CHAPTERS, *PROSE)]
+CHARTED = [
+    f"chapters/{path.stem}.html"
+    for path in CHAPTERS
+    if MIME in path.read_text(encoding="utf-8")
+]
+LONGEST = max(CHAPTERS, key=lambda path: path.stat().st_size)
+LAPTOP = {"viewport": {"width": 1280, "height": 900}}
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "has_touch": True,
+    "is_mobile": True,
+}
+WAYS = {
+    "light": LAPTOP | {"color_scheme": "light"},
+    "dark": LAPTOP | {"color_scheme": "dark"},
+    "phone": PHONE | {"color_scheme": "light"},
+    "phone-dark": PHONE | {"color_scheme": "dark"},
+}
+
+LOOK = """() => {
+  const wide = (box) => box.scrollWidth > box.clientWidth + 1
+    && ["auto", "scroll"].includes(getComputedStyle(box).overflowX);
+  const name = (e) => e.closest("[id]")?.id ?? e.className;
+  const area = (e) => { const b = e.getBoundingClientRect();
+                        return b.width * b.height; };
+  const charts = [...document.querySelectorAll(".chart")];
+  return {
+    // Not innerWidth: a phone zooms out until a wide page fits.
+    sideways: document.documentElement.scrollWidth - screen.width,
+    boxes: [...document.querySelectorAll("body *")].filter(wide).map(name),
+    charts: charts.length,
+    undrawn: charts.filter((chart) => ![...chart.querySelectorAll("svg")]
+      .some((svg) => area(svg) > 1000)).map(name),
+    theme: document.documentElement.dataset.theme,
+    background: getComputedStyle(document.body).backgroundColor,
+    // A chart inside a closed solution has no size until it is opened.
+    closed: [...document.querySelectorAll("details:not([open])")].length,
+  };
+}"""
+
+OPEN_ALL = """() => document.querySelectorAll("details")
+  .forEach((details) => { details.open = true; })"""
+
+PLAIN_CODE = """() => document.querySelectorAll("pre")
+  .forEach((code) => { code.textContent = code.textContent; })"""
+
+ENLIVEN = """async () => {
+  const charts = [...document.querySelectorAll(".chart")];
+  const before = charts.map((c) => c.querySelector(".chart-picture")
+    .getBoundingClientRect());
+  await Promise.all(charts.map(window.bookCharts.enliven));
+  await new Promise((done) => requestAnimationFrame(done));
+  return charts.map((chart, i) => {
+    const after = chart.querySelector(".chart-picture").getBoundingClientRect();
+    const controls = [...chart.querySelectorAll(".chart-controls :is(input, select)")];
+    return {
+      id: chart.closest("figure")?.id,
+      live: chart.dataset.live,
+      moved: Math.round(Math.abs(after.height - before[i].height)),
+      bound: chart.querySelector(".chart-data").textContent.includes('"bind":{"'),
+      controls: controls.length,
+      unnamed: controls.filter((c) => !c.labels?.length).length,
+    };
+  });
+}"""
+
+
+@dataclass
+class Visit:
+    """What happened while a page was read."""
+
+    outside: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    requests: int = 0
+    bytes: int = 0
+
+
+def watch(context, address: str) -> tuple:
+    """Open a page that records its requests and complaints."""
+    visit = Visit()
+    page = context.new_page()
+
+    def route(route):
+        url = route.request.url
+        if url.startswith((address, "data:", "blob:")):
+            route.continue_()
+        else:
+            visit.outside.append(url)
+            route.abort()
+
+    def respond(response):
+        if response.status >= 400:
+            visit.failed.append(f"{response.status} {response.url}")
+        visit.requests += 1
+        visit.bytes += int(response.headers.get("content-length", 0))
+
+    def complain(message):
+        if message.type in ("error", "warning"):
+            visit.errors.append(f"{message.type}: {message.text[:300]}")
+
+    page.route("**/*", route)
+    page.on("response", respond)
+    page.on("requestfailed", lambda r: visit.failed.append(f"{r.failure} {r.url}"))
+    page.on("console", complain)
+    page.on("pageerror", lambda error: visit.errors.append(str(error)[:300]))
+    return page, visit
+
+
+@pytest.fixture(scope="module")
+def axe():
+    """Return a function that lists what axe-core objects to in a page."""
+    module = pytest.importorskip("axe_playwright_python.base")
+    source = Path(module.__file__).parent / "axe.min.js"
+    script = source.read_text(encoding="utf-8")
+    # Preloading style sheets takes axe to addresses that are not there.
+    # The drawings are hidden from screen readers, and have many parts.
+    run = """async ([part, contrast]) => (await axe.run(
+        {include: [[part]], exclude: [[".chart-picture > *"]]},
+        {preload: false, resultTypes: ["violations"],
+         rules: {"color-contrast": {enabled: contrast}}}))
+      .violations.map((v) => `${v.id}: ` + v.nodes.slice(0, 4)
+        .map((n) => n.target.join(" ") + " " + n.html.slice(0, 120)).join(" | "))"""
+
+    wrapped = f"(() => {{ {script} }})()"
+
+    def check(page, part: str = "html", *, contrast: bool = True) -> list[str]:
+        page.evaluate("typeof axe == 'object' ||" + wrapped)
+        return page.evaluate(run, [part, contrast])
+
+    return check
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def reader(request, browser):
+    """Return a way of reading and a browser context for it."""
+    context = browser.new_context(**WAYS[request.param])
+    yield request.param, context
+    context.close()
+
+
+@pytest.mark.parametrize("name", [*PAGES, "search.html", "genindex.html"])
+def test_page_reads_well(reader, address, axe, name):
+    way, context = reader
+    page, visit = watch(context, address)
+    page.goto(address + name, wait_until="load")
+    page.wait_for_timeout(150)
+    weight, requests = visit.bytes, visit.requests
+    seen = page.evaluate(LOOK)
+    wrong = []
+    if seen["sideways"] > 0:
+        wrong.append(f"the page scrolls sideways by {seen['sideways']} pixels")
+    if weight > MAX_BYTES:
+        wrong.append(f"the page weighs {weight:,} bytes compressed")
+    if requests > MAX_REQUESTS:
+        wrong.append(f"the page takes {requests} requests")
+    # Colours are most of axe's work. Those of code are the same on every page, and are
+    # taken away, as axe compares each element with each that it shall exclude; those
+    # of a page are the same on a phone.
+    longest = LONGEST.stem in name
+    if not (longest and way in ("light", "dark")):
+        page.evaluate(PLAIN_CODE)
+    contrast = longest or way in ("light", "dark")
+    dark = way.endswith("dark")
+    if (seen["theme"] == "dark") != dark:
+        wrong.append(f"the device is {way} and the page {seen['theme']}")
+    wrong += [f"before: {v}" for v in axe(page, contrast=contrast)]
+    page.evaluate(OPEN_ALL)
+    page.wait_for_timeout(50)
+    seen = page.evaluate(LOOK)
+    wrong += [f"the chart {label} is not drawn" for label in seen["undrawn"]]
+    if way.startswith("phone") and len(seen["boxes"]) > MAX_SCROLL_BOXES:
+        wrong.append(f"{len(seen['boxes'])} boxes scroll sideways: {seen['boxes']}")
+    if seen["charts"]:
+        for chart in page.evaluate(ENLIVEN):
+            label = f"the chart {chart['id']}"
+            if chart["live"] != "yes":
+                wrong.append(f"{label} does not come alive")
+            if chart["moved"] > 6:
+                wrong.append(f"{label} jumps by {chart['moved']} pixels")
+            if chart["bound"] and not chart["controls"]:
+                wrong.append(f"{label} has lost its control")
+            if chart["unnamed"]:
+                wrong.append(f"{label} has a control without a name")
+        found = axe(page, ".chart-figure", contrast=contrast)
+        wrong += [f"live: {violation}" for violation in found]
+        if page.evaluate(LOOK)["sideways"] > 0:
+            wrong.append("the page scrolls sideways once its charts are live")
+    wrong += [f"asks outside: {url}" for url in visit.outside]
+    wrong += [f"fails: {url}" for url in visit.failed]
+    wrong += visit.errors
+    page.close()
+    assert not wrong, f"{name}, {way}:\n" + "\n".join(wrong)
+
+
+def drawing(chart) -> str:
+    return chart.locator(".chart-picture svg:visible").first.inner_html()
+
+
+@pytest.mark.parametrize("way", ["dark", "phone"])
+@pytest.mark.parametrize("name", CHARTED)
+def test_reader_makes_charts_live(browser, address, way, name):
+    context = browser.new_context(**WAYS[way])
+    page, visit = watch(context, address)
+    page.goto(address + name, wait_until="load")
+    page.evaluate(OPEN_ALL)
+    for chart in page.locator(".chart").all():
+        start = chart.locator(".chart-start")
+        if start.count():
+            # By keyboard alone: press the button, then move what it brings.
+            start.focus()
+            page.keyboard.press("Enter")
+            control = chart.locator(".chart-controls :is(input, select)").first
+            control.wait_for()
+            assert control.evaluate("e => e === document.activeElement")
+            before = drawing(chart)
+            # One of the two, for a control may start at an end.
+            for key in ("ArrowRight", "ArrowLeft"):
+                page.keyboard.press(key)
+                page.wait_for_timeout(100)
+                if drawing(chart) != before:
+                    break
+            else:
+                pytest.fail(f"{name}: the control moves nothing")
+        elif way == "phone":
+            chart.locator(".chart-picture").tap()
+        else:
+            chart.locator(".chart-picture").hover()
+        page.wait_for_function(
+            "c => c.dataset.live == 'yes'", arg=chart.element_handle()
+        )
+    context.close()
+    assert not visit.errors + visit.failed + visit.outside
+
+
+def first_pixel(png: bytes) -> tuple[int, ...]:
+    """Return the colour of a PNG's first pixel, which no filter changes."""
+    place = png.index(b"IDAT")
+    size = int.from_bytes(png[place - 4 : place])
+    data = zlib.decompressobj().decompress(png[place + 4 : place + 4 + size])
+    return tuple(data[1:4])
+
+
+@pytest.mark.parametrize("way", ["light", "phone-dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_page_reads_well_without_script(browser, address, way, name):
+    context = browser.new_context(**WAYS[way], java_script_enabled=False)
+    page, visit = watch(context, address)
+    page.goto(address + name, wait_until="load")
+    wrong = list(visit.outside)
+    charts = page.locator("article .chart-picture")
+    for index in range(charts.count()):
+        # Charts of closed solutions show when their summary is pressed.
+        chart = charts.nth(index)
+        details = page.locator("details:not([open])").filter(has=chart)
+        if details.count():
+            details.first.locator("summary").first.click()
+        drawn = [
+            box
+            for svg in chart.locator("svg").all()
+            if (box := svg.bounding_box()) and box["width"] * box["height"] > 1000
+        ]
+        if len(drawn) != 1:
+            wrong.append(f"chart {index + 1} is drawn {len(drawn)} times")
+    links = page.locator("#pst-primary-sidebar nav a")
+    if not all(link.is_visible() for link in links.all()):
+        wrong.append("the contents cannot be seen")
+    title = page.locator("article h1").first
+    ink = re.findall(r"\d+", title.evaluate("e => getComputedStyle(e).color"))[:3]
+    ground = first_pixel(title.screenshot())
+    if (sum(ground) < sum(map(int, ink))) != way.endswith("dark"):
+        wrong.append(f"the device is {way}, the page {ground}, its text {ink}")
+    context.close()
+    assert not wrong, f"{name}, {way}, no script:\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_dark_page_prints_light(browser, address, script):
+    context = browser.new_context(**WAYS["dark"], java_script_enabled=script)
+    page = context.new_page()
+    page.goto(address + PAGES[0], wait_until="load")
+    ink = "() => getComputedStyle(document.querySelector('h1')).color"
+
+    def brightness() -> int:
+        return sum(map(int, re.findall(r"\d+", page.evaluate(ink))[:3]))
+
+    assert brightness() > 384
+    page.emulate_media(media="print", color_scheme="dark")
+    if script:
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert brightness() < 384
+    page.emulate_media(media="screen", color_scheme="dark")
+    if script:
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert brightness() > 384
+    context.close()
+
+
+# Parts of the ledger that stick out of the screen, or whose text does of them: the
+# theme cuts off what is too wide, so that the page need not scroll.
+CUT = """() => [...document.querySelectorAll(
+    ".ledger-filter *, .ledger-all tbody tr:not([hidden]) > *")]
+  .filter((part) => {
+    const box = part.getBoundingClientRect();
+    return box.left < 0 || box.right > screen.width
+      || (part.matches("th, td") && part.scrollWidth > part.clientWidth + 1);
+  }).map((part) => part.textContent)"""
+
+
+@pytest.fixture(params=["light", "phone"])
+def landing(request, browser, address):
+    """Return a function that opens the landing page and returns page and rows."""
+    visits = []
+
+    def visit(*, script: bool = True) -> tuple:
+        way = WAYS[request.param]
+        context = browser.new_context(**way, java_script_enabled=script)
+        page, seen = watch(context, address)
+        visits.append((context, seen))
+        page.goto(f"{address}chapters/index.html", wait_until="load")
+        return page, page.locator("table.ledger-all tbody tr")
+
+    yield visit
+    for context, seen in visits:
+        context.close()
+        assert not seen.errors + seen.outside
+
+
+def fits(page) -> bool:
+    """Whether all that is shown can be read without scrolling sideways."""
+    return page.evaluate(LOOK)["sideways"] <= 0 and not page.evaluate(CUT)
+
+
+def shown(rows) -> list[str]:
+    """Return the anchors of the claims that can be seen."""
+    visible = rows.filter(visible=True).locator("th > a")
+    return visible.evaluate_all("links => links.map((a) => a.hash.slice(1))")
+
+
+def test_ledger_shows_everything_without_script(landing):
+    page, rows = landing(script=False)
+    assert shown(rows) == list(map(ledger.anchor, ledger.evaluate().index))
+    assert fits(page)
+    assert not page.locator(".ledger-filter, main select").count()
+
+
+@pytest.mark.parametrize(
+    ("party", "verdict"), [("paper", "differs"), ("LMArena", "not checkable")]
+)
+def test_ledger_is_filtered(landing, axe, party, verdict):
+    page, rows = landing()
+    judged = ledger.evaluate()
+    count = page.get_by_role("status")
+    chosen = {
+        name: page.get_by_role("combobox", name=name, exact=True)
+        for name in ("Party", "Verdict")
+    }
+
+    def reads(part) -> None:
+        assert shown(rows) == list(map(ledger.anchor, part.index))
+        assert count.inner_text() == f"{len(part)} of {len(judged)} claims"
+        assert fits(page)
+
+    reads(judged)
+    by_verdict = judged[judged["verdict"] == verdict]
+    both = by_verdict[by_verdict["party"] == party]
+    assert 0 < len(both) < len(by_verdict)
+    chosen["Verdict"].select_option(verdict)
+    reads(by_verdict)
+    chosen["Party"].select_option(party)
+    reads(both)
+    assert not axe(page, "main")
+    chosen["Verdict"].select_option("all")
+    reads(judged[judged["party"] == party])
+    chosen["Party"].select_option("all")
+    reads(judged)
+
+
+def test_ledger_is_filtered_by_keyboard(landing):
+    page, rows = landing()
+    judged = ledger.evaluate()
+    page.get_by_role("combobox", name="Party", exact=True).focus()
+    for column in ("party", "chapter", "verdict"):
+        assert len(shown(rows)) == len(judged)
+        page.keyboard.press("ArrowDown")
+        value = page.evaluate("document.activeElement.value")
+        expected = judged.index[judged[column] == value]
+        assert len(expected), f"{column}: {value}"
+        assert shown(rows) == list(map(ledger.anchor, expected))
+        if column != "verdict":
+            page.keyboard.press("Home")
+            page.keyboard.press("Tab")
+    # Next comes the first row that is left, not one that is hidden.
+    page.keyboard.press("Tab")
+    hash_ = page.evaluate("document.activeElement.hash")
+    assert hash_ == f"#{ledger.anchor(expected[0])}"
+
+
+@pytest.mark.parametrize("chapter", data.load("claims")["chapter"].unique())
+def test_ledger_leads_to_the_row_that_computes_a_claim(landing, chapter):
+    page, _ = landing()
+    judged = ledger.evaluate()
+    name = judged.index[judged["chapter"] == chapter][0]
+    anchor = ledger.anchor(name)
+    page.locator(f"table.ledger-all a[href='{chapter}.html#{anchor}']").click()
+    page.wait_for_url(f"**/chapters/{chapter}.html#{anchor}")
+    target = page.locator("tr:target")
+    assert target.count() == 1, f"the chapter does not show {name}"
+    assert target.get_attribute("id") == anchor
+    assert judged.loc[name, "reason"] in target.inner_text()
+    # Seen, not under the bar at the top, and marked.
+    seen = target.evaluate("""(row) => {
+      const box = row.getBoundingClientRect();
+      const top = document.elementFromPoint(box.left + 5, box.top + 5);
+      return {top: row.contains(top), ground: getComputedStyle(row).backgroundColor};
+    }""")
+    assert seen["top"], f"{name} is out of sight"
+    assert seen["ground"] != "rgba(0, 0, 0, 0)"
+
+
+class Outline(HTMLParser):
+    """The ids, links, images and figures of a page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.assets: list[str] = []
+        self.unnamed: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        attributes = dict(attrs)
+        if "id" in attributes:
+            self.ids.append(attributes["id"])
+        if tag == "a" and "href" in attributes:
+            self.links.append(attributes["href"])
+        if tag == "img" and not attributes.get("alt"):
+            self.unnamed.append(str(attributes.get("src")))
+        if tag in ("script", "img", "source", "iframe"):
+            self.assets.append(attributes.get("src") or "")
+        if tag == "link" and attributes.get("rel") not in ("canonical",):
+            self.assets.append(attributes.get("href") or "")
+
+
+@pytest.fixture(scope="module")
+def outlines(site):
+    """Return the outline of every page by its path in the site."""
+    pages = [p for p in site.rglob("*.html") if "_static" not in p.parts]
+    return {p.relative_to(site).as_posix(): Outline(p) for p in pages}
+
+
+def test_every_chapter_is_a_page(outlines):
+    assert PAGES
+    assert set(PAGES) <= set(outlines)
+
+
+def test_links_and_anchors_lead_somewhere(site, outlines):
+    dead = []
+    for name, outline in outlines.items():
+        for link in [*outline.links, *outline.assets]:
+            target, anchor = urldefrag(link)
+            if re.match(r"(?:https?|mailto|data):|//", link) or not link:
+                continue
+            path = unquote(urljoin(name, target.split("?")[0])) if target else name
+            file = site / path
+            if file.is_dir():
+                path = f"{path.rstrip('/')}/index.html"
+            if not (site / path).is_file():
+                dead.append(f"{name}: {link}")
+            elif anchor and anchor not in outlines.get(path, outline).ids:
+                dead.append(f"{name}: no #{anchor} in {path}")
+    assert not dead, "\n".join(dead)
+
+
+def test_ids_are_unique_on_a_page(outlines):
+    for name, outline in outlines.items():
+        twice = {i for i in outline.ids if outline.ids.count(i) > 1}
+        assert not twice, f"{name}: {sorted(twice)}"
+
+
+def test_nothing_comes_from_elsewhere(outlines):
+    for name, outline in outlines.items():
+        outside = [a for a in outline.assets if re.match(r"(?:https?:)?//", a)]
+        assert not outside, f"{name}: {outside}"
+
+
+def test_images_are_named(outlines):
+    for name, outline in outlines.items():
+        assert not outline.unnamed, f"{name}: {outline.unnamed}"
+
+
+def test_charts_are_numbered_figures_with_captions(site):
+    numbers = []
+    for name in PAGES:
+        page = (site / name).read_text(encoding="utf-8")
+        figures = re.findall(r"<figure .*?</figure>", page, re.DOTALL)
+        charts = [figure for figure in figures if 'class="chart' in figure]
+        assert len(charts) == page.count('class="chart-picture"'), name
+        for figure in charts:
+            assert 'class="caption-text"' in figure, name
+            found = re.search(r'caption-number">Figure (\d[\d.]*)', figure)
+            assert found, f"{name}: a figure without a number"
+            assert "Source: " in figure, f"{name}: figure {found[1]} has no source"
+            numbers.append(found[1])
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_formulas_need_no_script(site):
+    for name in PAGES:
+        page = (site / name).read_text(encoding="utf-8")
+        assert "mathjax.js" not in page.lower()
+        assert not re.search(r'<span class="math|\\\(', page), name

@@ -1,0 +1,313 @@
+"""The book on paper: what is printed, where it leads, and that nothing is cut."""
+
+import re
+import unicodedata
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from conftest import CHAPTERS, PROSE, ROOT
+from pypdf import PdfReader
+
+from bookbuild import browser as browsers
+from bookbuild import paper, pdf
+from illusion.telling import quiz
+
+# One of each kind, and short: the ledger, a chapter, what it cites.
+NAMES = ("chapters/index", "chapters/refresher", "chapters/references")
+CHAPTER = "refresher"
+BOOK = paper.read_book(ROOT)
+
+# What sticks out of the page, but for what a screen reader alone is told.
+CUT = """() => [...document.querySelectorAll(
+    "article *, .paper-title *, .paper-contents *")]
+  .filter((part) => !part.closest("annotation, svg > *"))
+  .filter((part) => {
+    const box = part.getBoundingClientRect();
+    return box.width && (box.left < -1 || box.right > innerWidth + 1
+      || (getComputedStyle(part).overflowX != "visible"
+          && part.scrollWidth > part.clientWidth + 1));
+  }).map((part) => `${part.tagName} ${part.className}: `
+    + part.textContent.trim().slice(0, 60))"""
+
+
+def squeezed(text: str) -> str:
+    """Return a text without what is lost in a PDF: spaces, and signs of one shape."""
+    text = unicodedata.normalize("NFKC", text).replace("\u02bc", "\u2019")
+    return re.sub(r"\s+", "", text)
+
+
+@pytest.fixture(scope="module")
+def printed(browser, site, tmp_path_factory) -> dict[str, PdfReader]:
+    """Return the PDFs of three pages, and of the three as a book."""
+    out = tmp_path_factory.mktemp("pdf")
+    paths = pdf.print_pages(browser, site, out, NAMES)
+    assert sorted(out.iterdir()) == sorted(paths)
+    return {path.stem: PdfReader(path, strict=True) for path in paths}
+
+
+@pytest.fixture(scope="module")
+def texts(printed) -> dict[str, list[str]]:
+    """Return the text of each page of each PDF, without spaces."""
+    return {
+        name: [squeezed(page.extract_text()) for page in reader.pages]
+        for name, reader in printed.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def whole(site) -> str:
+    """Return the document that the whole book is printed from."""
+    pages = [paper.read_page(site, name) for name in BOOK.pages]
+    return paper.document(pages, BOOK, pdf.faces(), pages[-1].sources)
+
+
+def place(pages: list[str], text: str) -> int:
+    """Return the number of the last page that has a text."""
+    found = [n for n, page in enumerate(pages, 1) if squeezed(text) in page]
+    assert found, f"{text!r} is not printed"
+    return found[-1]
+
+
+def links(reader: PdfReader) -> list:
+    return [
+        link.get_object()
+        for page in reader.pages
+        for link in page.get("/Annots", [])
+        if link.get_object()["/Subtype"] == "/Link"
+    ]
+
+
+def test_every_page_of_the_book_is_printed():
+    assert sorted(BOOK.pages) == sorted(f"chapters/{p.stem}" for p in CHAPTERS + PROSE)
+
+
+def test_pages_are_as_many_as_their_text_needs(printed):
+    pages = {name: len(reader.pages) for name, reader in printed.items()}
+    assert list(pages) == [*(Path(name).stem for name in NAMES), "book"]
+    assert 6 <= pages["index"] <= 16
+    assert 5 <= pages[CHAPTER] <= 12
+    # The title and the contents; a chapter alone has also what it cites.
+    alone = sum(pages.values()) - pages["book"]
+    assert alone - 4 <= pages["book"] <= alone + 4
+
+
+def test_pdfs_say_what_they_are(printed):
+    for name, reader in printed.items():
+        title = reader.metadata.title
+        assert title.endswith(BOOK.title), name
+        assert (title == BOOK.title) == (name == "book")
+        assert reader.metadata.author == BOOK.author
+        root = reader.root_object
+        assert root["/Lang"] == "en"
+        assert root["/MarkInfo"]["/Marked"]
+        assert "/StructTreeRoot" in root
+        assert root["/ViewerPreferences"]["/DisplayDocTitle"]
+        width, height = reader.pages[0].mediabox[2:]
+        assert (width, height) == pytest.approx((595, 842), abs=2), "not A4"
+
+
+def resources(reader: PdfReader, kind: str):
+    """Yield the resources of a kind, those of parts of a page too."""
+    seen, todo = set(), [page["/Resources"] for page in reader.pages]
+    while todo:
+        part = todo.pop().get_object()
+        for item in part.get(kind, {}).values():
+            if item.idnum not in seen:
+                seen.add(item.idnum)
+                yield item.get_object()
+        for group in ("/XObject", "/Pattern"):
+            for item in part.get(group, {}).values():
+                if (group, item.idnum) not in seen:
+                    seen.add((group, item.idnum))
+                    if "/Resources" in item.get_object():
+                        todo.append(item.get_object()["/Resources"])
+
+
+def test_charts_are_vectors_and_complete(printed, texts, site):
+    for name in ("index", CHAPTER):
+        images = [
+            part
+            for part in resources(printed[name], "/XObject")
+            if part["/Subtype"] == "/Image"
+        ]
+        assert not images, f"{name}: {len(images)} pictures made of pixels"
+        page = BeautifulSoup(
+            (site / f"chapters/{name}.html").read_text(encoding="utf-8"), "html.parser"
+        )
+        figures = page.select("article figure.chart-figure")
+        assert figures
+        for figure in figures:
+            caption = figure.select_one(".caption-text").get_text()
+            text = texts[name][place(texts[name], caption) - 1]
+            # Vega hides the labels that would stand on others.
+            shown = figure.select('.chart-wide svg text:not([opacity="0"])')
+            words = [word.get_text() for word in shown]
+            missing = [word for word in words if squeezed(word) not in text]
+            assert not missing, f"{name}, {caption}: {missing}"
+
+
+def test_fonts_are_embedded(printed):
+    for name, reader in printed.items():
+        fonts = list(resources(reader, "/Font"))
+        for font in fonts:
+            inner = font.get("/DescendantFonts", [font])[0].get_object()
+            keys = inner.get("/FontDescriptor", {})
+            embedded = {"/FontFile", "/FontFile2", "/FontFile3"} & set(keys)
+            assert embedded or font["/Subtype"] == "/Type3", f"{name}: {inner}"
+        names = " ".join(str(font.get("/BaseFont")) for font in fonts)
+        for family in ("SourceSerifPro-Regular", "SourceSansPro-Semibold"):
+            assert family in names, f"{name} is set in {names}"
+
+
+@pytest.mark.parametrize("name", [CHAPTER, "book"])
+def test_solutions_are_apart_from_exercises(texts, site, name):
+    pages = texts[name]
+    page = BeautifulSoup(
+        (site / f"chapters/{CHAPTER}.html").read_text(encoding="utf-8"), "html.parser"
+    )
+    end = place(pages, "Hints and solutions")
+    assert pages[end - 1].find("Hintsandsolutions") < 200, "not on a sheet of its own"
+    exercises = page.select("article div.exercise")
+    assert exercises
+    for exercise in exercises:
+        number = exercise.select_one(".caption-number").get_text()
+        asked = squeezed(exercise.select_one(":scope > div p").get_text())[:25]
+        assert any(asked in text for text in pages[: end - 1]), number
+    for part in page.select("article :is(details.hint, details.solution)"):
+        for told in part.select("p, .highlight"):
+            # Two solutions may begin alike, and an exercise name what it asks for.
+            text = squeezed(told.get_text())[:60]
+            if len(text) == 60 and not told.math:
+                assert not any(text in before for before in pages[: end - 1]), text
+                assert any(text in after for after in pages[end - 1 :]), text
+    pointed = re.findall(r"Hintandsolution,page(\d+)", "".join(pages))
+    assert len(pointed) == len(exercises)
+    for number, at in zip(exercises, pointed, strict=True):
+        title = squeezed(number.select_one(".admonition-title").get_text())
+        assert title in pages[int(at) - 1]
+
+
+def test_quizzes_and_boxes_open_on_paper(tmp_path):
+    options = (
+        quiz.Option("One.", "Too few.", right=False),
+        quiz.Option("Two.", "Just so.", right=True),
+    )
+    asked = quiz.to_html([quiz.Question("How many?", options)])
+    (tmp_path / "page.html").write_text(
+        "<html><head></head><body><article class='bd-article'><section id='a'>"
+        f"<h1>Title</h1>{asked}<div class='exercise' id='ex'><p "
+        "class='admonition-title'>Exercise 1</p></div><details class='hint'><summary>"
+        "Hint</summary><p>Guess.</p></details><p>Between.</p><details><summary>More"
+        "</summary><p>Folded.</p></details></section></article></body></html>",
+        encoding="utf-8",
+    )
+    page = paper.read_page(tmp_path, "page")
+    text = BeautifulSoup(page.body, "html.parser").get_text(" ", strip=True)
+    before, after = text.split("Hints and solutions")
+    for word in ("How many?", "One.", "Two.", "Answers, page", "Between.", "Folded."):
+        assert word in before
+        assert word not in after
+    assert re.search(r"No\. Too few\. Yes\. Just so\..*Exercise 1 Guess\.", after)
+    assert "<details open" in page.body
+    assert page.body.count("<details") == 1
+
+
+def test_nothing_is_cut_at_the_edge(browser, site, whole):
+    page = pdf.open_document(browser, site, whole)
+    cut = page.evaluate(CUT)
+    narrow = page.evaluate("innerWidth")
+    lines = page.evaluate("""() => [...document.querySelectorAll("pre")]
+      .filter((pre) => pre.textContent.split("\\n").some((l) => l.length == 79))
+      .map((pre) => pre.clientWidth / parseFloat(getComputedStyle(pre).fontSize))""")
+    page.context.close()
+    assert narrow == pdf.PAGE_WIDTH
+    assert not cut, "\n".join(cut)
+    # 79 characters of a fixed width, and what is beside them.
+    assert lines
+    assert min(lines) > 79 * 0.603
+
+
+def test_page_is_as_wide_as_was_measured():
+    style = (ROOT / "_static/book.css").read_text(encoding="utf-8")
+    margin = re.search(r"@page \{\s*size: A4; margin: \S+ (\d+)mm", style)
+    assert pdf.PAGE_WIDTH == int((210 - 2 * int(margin[1])) / 25.4 * 96)
+
+
+def test_outline_has_the_sections(printed, site):
+    def titles(items: list) -> list[str]:
+        return [item.title for item in items if not isinstance(item, list)]
+
+    page = paper.read_page(site, f"chapters/{CHAPTER}")
+    sections = [
+        BeautifulSoup(title, "html.parser").get_text() for _, title in page.sections
+    ]
+    outline = printed[CHAPTER].outline
+    assert titles(outline) == [page.title]
+    assert [t for t in titles(outline[1]) if t != "References"] == sections
+    book = titles(printed["book"].outline)
+    assert book == ["Contents", *(paper.read_page(site, n).title for n in NAMES)]
+
+
+def test_contents_say_the_page(printed, texts, site):
+    pages = texts["book"]
+    contents = pages[1]
+    for name in NAMES:
+        page = paper.read_page(site, name)
+        titles = [BeautifulSoup(t, "html.parser").get_text() for _, t in page.sections]
+        for title in map(squeezed, [page.title, *titles[:2]]):
+            found = re.search(re.escape(title) + r"(\d+)", contents)
+            assert found, title
+            assert title in pages[int(found[1]) - 1]
+
+
+def test_links_lead_somewhere(printed, site):
+    stems = {Path(name).stem for name in BOOK.pages}
+    for name, reader in printed.items():
+        targets = reader.named_destinations
+        kinds = {"/URI": 0, "/GoToR": 0, "inside": 0}
+        for link in links(reader):
+            action = link.get("/A", {})
+            kind = action.get("/S", "inside")
+            kinds[kind] += 1
+            if kind == "/URI":
+                address = action["/URI"]
+                assert re.match(r"https?://(?!127\.|localhost)", address), address
+                assert not address.startswith(paper.ORIGIN), address
+            elif kind == "/GoToR":
+                file = Path(action["/F"])
+                assert file.stem in stems, file
+                assert file.suffix == ".pdf", file
+            else:
+                assert link["/Dest"] in targets, link
+        assert kinds["inside"] or name == "references"
+        assert kinds["/URI"], name
+        # What a chapter cites it has with it; another chapter is another file.
+        actions = [link["/A"] for link in links(reader) if "/A" in link]
+        files = {Path(action["/F"]).stem for action in actions if "/F" in action}
+        inside = {Path(n).stem for n in NAMES} if name == "book" else {name}
+        assert not files & (inside | {"references"}), name
+
+
+def test_whole_book_leads_within_itself(whole):
+    assert paper.ORIGIN not in re.sub(r"<link [^>]*>|url\([^)]*\)", "", whole)
+    ids = re.findall(r'<[^>]*\bid="([^"]+)"', whole)
+    assert len(ids) == len(set(ids)), {i for i in ids if ids.count(i) > 1}
+    found = re.findall(r'href="#([^"]*)"|url\(#([^)]+)\)', whole)
+    leads = {link or drawn for link, drawn in found}
+    assert leads
+    assert not leads - set(ids)
+
+
+def test_nothing_is_asked_of_others(browser, site, address):
+    page = pdf.open_document(browser, site, "<article></article>")
+    with pytest.raises(Exception, match="ERR_FAILED"):
+        page.goto(address)
+    page.context.close()
+
+
+def test_missing_browser_is_said(monkeypatch, tmp_path):
+    monkeypatch.setattr(browsers, "BROWSERS", ("no-such-browser",))
+    with pytest.raises(browsers.NoBrowserError, match="no-such-browser is installed"):
+        pdf.make(tmp_path)
+    assert not list(tmp_path.iterdir())

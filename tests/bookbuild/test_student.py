@@ -1,0 +1,245 @@
+"""The students' edition: stubs run and are not right yet, solutions are."""
+
+import ast
+import re
+import zipfile
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+from conftest import CHAPTERS, FINDINGS
+
+from bookbuild import student
+from bookbuild.student import StubError, stub, without_solutions
+
+EXERCISE = re.compile(
+    r"^````\{exercise\} (?P<title>.+?) \((?P<level>\w+)\)\n:label: (?P<label>[\w-]+)\n"
+    r"(?P<text>.*?)\n````$",
+    re.M | re.S,
+)
+LEVELS = ["check", "apply", "extend"]
+
+
+def text_of(notebook) -> str:
+    return "\n\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+
+
+def printed(notebook) -> str:
+    return "".join(
+        output.text
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if output.output_type == "stream"
+    )
+
+
+def asked(path: Path) -> dict[str, str]:
+    """Return the exercises of a chapter and their levels."""
+    text = text_of(nbformat.read(path, as_version=4))
+    return {m["label"]: m["level"] for m in EXERCISE.finditer(text)}
+
+
+TAUGHT = [path for path in CHAPTERS if asked(path)]
+chapter = pytest.mark.parametrize("path", TAUGHT, ids=lambda path: path.stem)
+
+
+@chapter
+def test_exercises_of_a_chapter(path):
+    text = text_of(nbformat.read(path, as_version=4))
+    found = asked(path)
+    assert len(found) == text.count("{exercise}"), "a title without a level"
+    levels = [level for level in found.values() if level != "discuss"]
+    assert levels == sorted(levels, key=LEVELS.index)
+    if path in FINDINGS:
+        assert set(levels) == set(LEVELS)
+        assert 4 <= len(levels) <= 6
+    for match in EXERCISE.finditer(text):
+        if match["level"] == "discuss":
+            continue
+        assert re.search(r"`(answer`|\w+\()", match["text"]), match["title"]
+        after = text[match.end() :].lstrip()
+        assert after.startswith('<details class="hint">'), match["title"]
+        hint, _, rest = after.partition("</details>")
+        assert len(hint.split()) > 10
+        assert rest.lstrip().startswith(f"```{{solution-start}} {match['label']}\n")
+
+
+@chapter
+def test_solutions_are_right(path):
+    notebook = nbformat.read(path, as_version=4)
+    said = printed(notebook)
+    for label, level in asked(path).items():
+        right = said.count(f"{label}: right.\n")
+        assert right == (level != "discuss"), label
+    assert "not yet" not in said
+
+
+@pytest.fixture(scope="session")
+def kit(tmp_path_factory) -> Path:
+    """Return the folder that a student unpacks."""
+    folder = tmp_path_factory.mktemp("kit")
+    student.pack(folder / "notebooks.zip")
+    with zipfile.ZipFile(folder / "notebooks.zip") as archive:
+        archive.extractall(folder)
+    return folder
+
+
+@chapter
+def test_stubs_run_and_are_not_right_yet(path, kit, monkeypatch):
+    # With what is in the zip and nothing of the tree.
+    monkeypatch.setenv("PYTHONPATH", str(kit / "lib"))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    file = kit / "chapters" / path.name
+    notebook = nbformat.read(file, as_version=4)
+    where = nbformat.v4.new_code_cell("import illusion; print(illusion.__file__)")
+    notebook.cells.append(where)
+    done = nbclient.NotebookClient(
+        notebook, timeout=None, resources={"metadata": {"path": file.parent}}
+    ).execute()
+    said = printed(done)
+    for label, level in asked(path).items():
+        assert said.count(f"{label}: no answer yet.\n") == (level != "discuss"), label
+    assert ": right." not in said
+    assert str(kit / "lib") in said
+
+
+@chapter
+def test_nothing_of_a_solution_is_left(path, kit):
+    full = nbformat.read(path, as_version=4)
+    left = nbformat.read(kit / "chapters" / path.name, as_version=4)
+    nbformat.validate(left)
+    ids = [cell.id for cell in left.cells]
+    assert len(set(ids)) == len(ids)
+    solved = re.findall(
+        r"```\{solution-start\}.*?\n```\n(.*?)```\{solution-end\}", text_of(full), re.S
+    )
+    assert len(solved) == len(asked(path))
+    text = text_of(left)
+    for solution in solved:
+        lines = [line for line in solution.splitlines() if len(line) > 30]
+        assert lines
+        assert not [line for line in lines if line in text]
+    code = "\n".join(c.source for c in left.cells if c.cell_type == "code")
+    answers = re.findall(r"^answer = .*", code, re.M)
+    assert set(answers) == {"answer = ..."}
+    # Nor is anything missing that is not of a solution.
+    for match in EXERCISE.finditer(text_of(full)):
+        assert f"### Exercise: {match['title']}" in text
+    assert not re.search(r"\{[\w:-]+\}`|^\s*[`:]{3,}\{", text, re.M)
+
+
+def test_links_of_the_notebooks_lead_somewhere(kit):
+    links = []
+    for path in (kit / "chapters").glob("*.ipynb"):
+        text = text_of(nbformat.read(path, as_version=4))
+        links += re.findall(r"\]\(([\w./-]+\.(?:md|ipynb))", text)
+    assert {"glossary.md", "ranking.ipynb"} <= set(links)
+    for link in set(links):
+        assert (kit / "chapters" / link).exists(), link
+
+
+def test_the_zip_is_the_same_again(kit, tmp_path):
+    student.pack(tmp_path / "again.zip")
+    assert (tmp_path / "again.zip").read_bytes() == (kit / "notebooks.zip").read_bytes()
+
+
+def test_the_zip_has_what_its_readme_names(kit):
+    for name in re.findall(r"-r (\S+)|lab (\S+)/", (kit / "README.md").read_text()):
+        assert (kit / "".join(name)).exists()
+    files = [p.relative_to(kit) for p in kit.rglob("*") if p.is_file()]
+    assert not [f for f in files if "__pycache__" in f.parts or "egg-info" in str(f)]
+    assert not list(kit.rglob("instructors.*"))
+    assert (kit / "lib" / "illusion" / "rating" / "ratings.py").exists()
+
+
+def test_the_site_for_students_has_no_solutions(tmp_path):
+    first, packed = student.make(tmp_path / "student")
+    assert packed.stat().st_size < 5e6
+    pages = {
+        path.stem: path.read_text("utf-8") for path in first.parent.rglob("*.html")
+    }
+    for path in TAUGHT:
+        page = pages[path.stem]
+        for label, level in asked(path).items():
+            assert f'id="{label}"' in page
+            if level != "discuss":
+                assert "Your work goes here" in page
+            assert f'id="{label.replace("ex-", "sol-", 1)}"' not in page
+        assert 'class="solution' not in page
+        assert 'class="hint"' in page
+        assert 'class="quiz"' in page or path not in FINDINGS
+    for name in student.FOR_TEACHERS:
+        assert name not in pages
+        assert not [page for page in pages.values() if f"{name}.html" in page]
+
+
+SOLUTION = '''
+import math
+
+def f(x, n=2):
+    """Say what f does."""
+    return x**n
+
+def helper():
+    return 3
+
+secret = helper() + f(2)
+answer = secret * 2
+exercises.check("ex-a", [answer, f(3)], within=1)
+'''
+
+
+def test_a_stub_keeps_what_is_asked_for():
+    work, check = stub("ex-a", ["import re\nfirst = 1", SOLUTION])
+    assert check == 'exercises.check("ex-a", [answer, f(3)], within=1)'
+    for part in ("import re", "import math", "def f(x, n=2):", "Say what f does."):
+        assert part in work
+    for part in ("secret", "helper", "x**n", "first"):
+        assert part not in work
+    names = {"exercises": None}
+    exec(compile(ast.parse(work), "stub", "exec"), names)
+    assert names["answer"] is ...
+    assert names["f"](3) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("answer = 3", "must end with"),
+        ('exercises.check("ex-b", answer)', "must end with"),
+        ('exercises.check("ex-a", answer)\nprint(1)', "must end with"),
+        ('own = 3\nexercises.check("ex-a", own)', r"uses \['own'\]"),
+        ("", "must end with"),
+    ],
+)
+def test_a_solution_that_gives_no_stub_is_refused(source, message):
+    with pytest.raises(StubError, match=message):
+        stub("ex-a", [source])
+
+
+def test_cells_are_taken_out_between_the_marks():
+    text, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
+    begin = "```{{solution-start}} {0}\n:label: sol\n```"
+    end = "```{solution-end}\n```"
+    check = 'answer = 3\nexercises.check("ex-a", answer, within=1)'
+    cells = [
+        text(f"Before.\n\n{begin.format('ex-a')}\n\nFirst."),
+        code("inside = 1"),
+        text("Between."),
+        code(check),
+        text(f"After.\n\n{end}\n\nMiddle.\n\n{begin.format('ex-d')}\n\nTalk.\n\n{end}"),
+        code("outside = 1"),
+    ]
+    left = without_solutions(nbformat.v4.new_notebook(cells=cells))
+    assert [cell.source for cell in left.cells] == [
+        "Before.",
+        "# Your work goes here.\n\nanswer = ...",
+        'exercises.check("ex-a", answer, within=1)',
+        "Middle.",
+        "outside = 1",
+    ]
+    assert cells[0].source.startswith("Before.\n\n```"), "the original was changed"
+    with pytest.raises(StubError, match="ex-a: the solution has no end"):
+        without_solutions(nbformat.v4.new_notebook(cells=cells[:4]))

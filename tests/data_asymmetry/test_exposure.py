@@ -1,0 +1,148 @@
+"""Shares, concentration, sampling rates and what unequal sampling does."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from illusion import data
+from illusion.data_asymmetry import exposure
+from illusion.rating.battles import PairCounts
+
+
+def test_shares_add_up_and_ignore_corrections():
+    amount = pd.Series({"a": 30, "b": -5, "c": 10, "d": 60})
+    group = pd.Series({"a": "x", "b": "x", "c": "y", "d": "z"})
+    found = exposure.shares(amount, group)
+    assert list(found.index) == ["z", "x", "y"]
+    assert found.to_dict() == {"z": 0.6, "x": 0.3, "y": 0.1}
+
+
+def test_shares_need_groups_and_something_to_share():
+    with pytest.raises(ValueError, match=r"'b'.* have no group"):
+        exposure.shares(pd.Series({"a": 1, "b": 2}), pd.Series({"a": "x"}))
+    with pytest.raises(ValueError, match="nothing to share"):
+        exposure.shares(pd.Series({"a": -1}), pd.Series({"a": "x"}))
+
+
+def test_gains_add_up_to_the_last_count():
+    table = data.load("votes_by_month")
+    gained = exposure.gained(table)
+    wide = table.pivot_table("votes_cumulative", "model", "snapshot", aggfunc="last")
+    first, last = wide.iloc[:, 0].fillna(0), wide.ffill(axis="columns").iloc[:, -1]
+    pd.testing.assert_series_equal(
+        gained.sum(axis="columns"), last - first, check_names=False
+    )
+    assert gained.shape[1] == wide.shape[1] - 1
+
+
+def test_a_model_that_is_missing_keeps_its_count():
+    rows = [("a", 1, 10), ("a", 2, 15), ("b", 2, 4), ("b", 3, 3)]
+    table = pd.DataFrame(rows, columns=["model", "snapshot", "votes_cumulative"])
+    gained = exposure.gained(table)
+    assert gained.loc["a"].tolist() == [5, 0]
+    assert gained.loc["b"].tolist() == [4, -1]
+
+
+def test_early_votes_are_taken_out():
+    # 100 votes, 30 of a group; 40 early ones with 20 of it leave 10 of 60.
+    assert exposure.without_early(100, 0.3, 40, 0.5) == pytest.approx(10 / 60)
+    none = exposure.without_early(100, 0.3, np.array([0.0]), 0.9)
+    assert none == pytest.approx([0.3])
+    assert exposure.without_early(100, 0.3, 40, 0.3) == pytest.approx(0.3)
+    for early, part in ((100, 0.3), (50, 0.9)):
+        with pytest.raises(ValueError, match="do not fit"):
+            exposure.without_early(100, 0.3, early, part)
+
+
+def test_battle_shares_by_counting_each_battle():
+    wins = {("a", "b"): 3, ("b", "c"): 4, ("a", "c"): 1, ("c", "d"): 2}
+    kind = {"a": "open", "b": "open", "c": "closed", "d": "closed"}
+    table = exposure.battle_shares(PairCounts.from_wins(wins), pd.Series(kind))
+    battles = [pair for pair, n in wins.items() for _ in range(n)]
+    for name in ("open", "closed"):
+        sides = [[kind[m] == name for m in pair] for pair in battles]
+        expected = np.sum(sides) / (2 * len(battles)), np.mean([any(s) for s in sides])
+        assert tuple(table.loc[name]) == pytest.approx(expected)
+    assert table["participations"].sum() == pytest.approx(1)
+    with pytest.raises(ValueError, match="have no group"):
+        exposure.battle_shares(PairCounts.from_wins(wins), pd.Series({"a": "x"}))
+
+
+def test_gini_has_known_values():
+    assert exposure.gini(np.ones(7)) == pytest.approx(0)
+    assert exposure.gini(np.array([0, 0, 0, 5])) == pytest.approx(3 / 4)
+    # Half the mean absolute difference over the mean.
+    amount = np.random.default_rng(1).gamma(0.5, size=40)
+    pairs = [abs(x - y) for x, y in itertools.product(amount, amount)]
+    assert exposure.gini(amount) == pytest.approx(np.mean(pairs) / 2 / amount.mean())
+    assert exposure.gini(3 * amount) == pytest.approx(exposure.gini(amount))
+
+
+def test_lorenz_runs_from_nothing_to_all():
+    curve = exposure.lorenz(np.array([3, 1, 0, 4]))
+    assert curve["members"].tolist() == [0, 0.25, 0.5, 0.75, 1]
+    assert curve["amount"].tolist() == [0, 0, 0.125, 0.5, 1]
+    for amount in ([], [-1, 2], [0, 0]):
+        with pytest.raises(ValueError, match="0 or more"):
+            exposure.lorenz(np.array(amount))
+
+
+def test_largest_rate_against_simulation():
+    days, rate, n = np.array([120, 150, 180] * 5), 0.04, 8
+    theory = exposure.largest_rate(days, rate, n)
+    rng = np.random.default_rng(2)
+    drawn = rng.binomial(days, rate, (20_000, n, len(days))) / days
+    largest = drawn.max(axis=(1, 2))
+    assert abs(largest.mean() - theory.mean) < 4 * largest.std() / 20_000**0.5
+    inside = (largest >= theory.lower) & (largest <= theory.upper)
+    assert inside.mean() >= 0.95 - 0.01
+    assert theory.lower < theory.mean < theory.upper
+
+
+def test_largest_rate_of_one_day_and_model_is_binomial():
+    one = exposure.largest_rate(np.array([50]), 0.2, 1)
+    assert one.mean == pytest.approx(0.2)
+    for bad in ((np.array([50]), 1.2, 1), (np.array([50]), 0.2, 0)):
+        with pytest.raises(ValueError, match="must lie in 0 to 1"):
+            exposure.largest_rate(*bad)
+
+
+def test_seen_against_drawing_pairs():
+    weights = np.array([2.0] * 3 + [1.0] * 6)
+    p = weights / weights.sum()
+    pairs = sum(
+        p[i] * p[j] / (1 - p[i])
+        for i, j in itertools.permutations(range(9), 2)
+        if i < 3 or j < 3
+    )
+    assert exposure.seen(3, 2, 6) == pytest.approx(pairs)
+    assert exposure.seen(0, 1, 6) == pytest.approx(0)
+    assert (np.diff(exposure.seen(np.arange(40), 1, 6)) > 0).all()
+    with pytest.raises(ValueError, match="2 or more"):
+        exposure.seen(3, 1, 1)
+
+
+def test_unequal_sampling_blurs_and_does_not_bias():
+    truth = np.linspace(-60, 60, 6)
+    skill, often = np.stack([truth, truth]), np.array([6.0, 1, 1, 1, 1, 1])
+    rng = np.random.default_rng(4)
+    errors = exposure.sampled_boards(skill, np.stack([often, often]), 6_000, 400, rng)
+    bias, spread = errors.mean(axis=0), errors.std(axis=0)
+    assert (abs(bias) < 4 * spread / 20).all()
+    assert spread[0] < 0.7 * spread[1:].min()
+
+
+def test_sampling_that_moves_with_the_tasks_biases():
+    shift = np.array([40.0, -40, 40, -40, 40, -40])
+    truth = np.linspace(-60, 60, 6)
+    skill = np.stack([truth + shift, truth - shift])
+    first = np.array([5.0, 5, 1, 1, 1, 1])
+    rng = np.random.default_rng(5)
+    errors = exposure.sampled_boards(
+        skill, np.stack([first, 6 - first]), 6_000, 200, rng
+    )
+    bias = errors.mean(axis=0)
+    # Who was drawn while it was good looks better than it is.
+    assert bias[0] > 10 > -10 > bias[1]

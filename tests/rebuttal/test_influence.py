@@ -1,0 +1,257 @@
+"""Battles that decide who is first: influences, and removals that refits confirm."""
+
+from dataclasses import replace
+from itertools import combinations_with_replacement
+
+import numpy as np
+import pytest
+
+from illusion.rating import ratings
+from illusion.rating.battles import NoRankingError, PairCounts
+from illusion.rebuttal import influence
+
+
+def two(wins: int, losses: int, ties: int = 0) -> PairCounts:
+    return PairCounts.from_wins(
+        {("a", "b"): wins, ("b", "a"): losses}, ties={("a", "b"): ties}
+    )
+
+
+def board(n: int, seed: int, models: int = 6) -> PairCounts:
+    """Every pair meets n times, scores 20 points apart."""
+    rng = np.random.default_rng(seed)
+    a, b = np.triu_indices(models, 1)
+    names = tuple("abcdefgh"[:models])
+    score = -20.0 * np.arange(models)
+    return ratings.simulate(names, score, (a, b, np.full(len(a), n)), rng, tie_rate=0.2)
+
+
+def outcomes(counts: PairCounts) -> np.ndarray:
+    return np.stack([counts.wins_a, counts.wins_b, counts.ties])
+
+
+def lead(counts: PairCounts, first: str, other: str) -> float:
+    fitted = ratings.fit(counts)
+    return fitted.score[fitted.place(first)] - fitted.score[fitted.place(other)]
+
+
+def less(counts: PairCounts, removed: np.ndarray) -> PairCounts:
+    left = outcomes(counts) - removed
+    return replace(counts, wins_a=left[0], wins_b=left[1], ties=left[2])
+
+
+def test_influence_is_the_change_of_a_refit():
+    counts = board(400, seed=1)
+    found = influence.influence(counts, "b", "c")
+    before = lead(counts, "b", "c")
+    for cell in np.ndindex(found.shape):
+        removed = np.zeros(found.shape, dtype=int)
+        removed[cell] = 1
+        change = lead(less(counts, removed), "b", "c") - before
+        # First order: what is left out is of the size of one battle in 400.
+        assert found[cell] == pytest.approx(change, rel=0.02, abs=1e-4)
+
+
+def test_influences_of_all_battles_cancel():
+    counts = board(100, seed=2)
+    found = influence.influence(counts, "a", "b")
+    # Leaving out a share of all battles moves no score.
+    assert (found * outcomes(counts)).sum() == pytest.approx(0, abs=1e-6)
+
+
+def test_the_other_way_round_is_the_other_sign():
+    counts = board(100, seed=3)
+    one = influence.influence(counts, "a", "c")
+    np.testing.assert_allclose(one, -influence.influence(counts, "c", "a"), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("wins", "losses", "ties"), [(60, 40, 0), (51, 50, 30), (300, 299, 7)]
+)
+def test_two_models_need_one_win_more_than_the_margin(wins, losses, ties):
+    found = influence.fewest_removed(two(wins, losses, ties), "a", "b")
+    assert found.removed == wins - losses + 1
+    assert found.left.wins_a[0] == losses - 1
+    assert found.left.wins_b[0] == losses
+    assert found.left.ties[0] == ties
+    assert found.lead > 0 > found.lead_after
+    for chosen in (True, False):
+        added = influence.fewest_added(two(wins, losses, ties), "a", "b", chosen=chosen)
+        assert added == wins - losses + 1
+
+
+@pytest.mark.parametrize("seed", range(4, 8))
+def test_a_removal_is_confirmed_and_one_battle_less_is_not_enough(seed):
+    counts = board(60, seed)
+    scores = ratings.fit(counts).table()["score"]
+    first, other = scores.index[:2]
+    found = influence.fewest_removed(counts, first, other)
+    gone = outcomes(counts) - outcomes(found.left)
+    assert gone.min() >= 0
+    assert gone.sum() == found.removed
+    assert lead(found.left, first, other) == pytest.approx(found.lead_after)
+    assert found.lead == pytest.approx(scores.iloc[0] - scores.iloc[1])
+    assert found.lead_after < 0
+    # Every battle that is left out spoke for the leader; one of them back in,
+    # whichever, and the leader is first again.
+    for cell in np.argwhere(gone):
+        one = gone.copy()
+        one[tuple(cell)] -= 1
+        assert lead(less(counts, one), first, other) > -1e-6
+    assert 0.5 * found.predicted < found.removed <= 1.2 * found.predicted + 1
+
+
+def test_no_smaller_set_does_on_small_boards():
+    checked = 0
+    for seed in range(30):
+        counts = board(12, seed, models=4)
+        first, other = ratings.fit(counts).table().index[:2]
+        found = influence.fewest_removed(counts, first, other)
+        if not 2 <= found.removed <= 3:
+            continue
+        size = outcomes(counts).size
+        for cells in combinations_with_replacement(range(size), found.removed - 1):
+            removed = np.bincount(cells, minlength=size).reshape(3, -1)
+            if (removed > outcomes(counts)).any():
+                continue
+            assert lead(less(counts, removed), first, other) > -1e-6
+        checked += 1
+    assert checked >= 4
+
+
+def test_the_model_that_needs_fewest_need_not_be_the_second():
+    # c is further behind than b, but has met the others much less.
+    wins = {("a", "b"): 2600, ("b", "a"): 2400, ("a", "c"): 16, ("c", "a"): 14}
+    wins |= {("b", "c"): 15, ("c", "b"): 15}
+    counts = PairCounts.from_wins(wins)
+    assert list(ratings.fit(counts).table().index[:2]) == ["a", "b"]
+    found = influence.fewest_to_topple(counts)
+    assert found.challenger == "c"
+    assert found.removed < influence.fewest_removed(counts, "a", "b").removed
+    assert ratings.fit(found.left).table().index[0] == "c"
+
+
+@pytest.mark.parametrize("seed", range(10, 14))
+def test_toppling_takes_the_least_over_all_challengers(seed):
+    counts = board(60, seed)
+    first, *behind = ratings.fit(counts).table().index
+    each = [influence.fewest_removed(counts, first, one).removed for one in behind]
+    found = influence.fewest_to_topple(counts)
+    assert found.leader == first
+    assert found.removed == min(each)
+
+
+@pytest.mark.parametrize("seed", range(20, 23))
+def test_added_wins_are_the_fewest(seed):
+    counts = board(60, seed)
+    first, other = ratings.fit(counts).table().index[:2]
+    added = influence.fewest_added(counts, first, other, chosen=True)
+    i, j = sorted(map(counts.models.index, (first, other)))
+    pair = (counts.a == i) & (counts.b == j)
+    side = 1 if counts.models[i] == first else 0
+
+    def after(number):
+        more = np.zeros_like(outcomes(counts))
+        more[side, pair] = -number
+        return lead(less(counts, more), first, other)
+
+    assert after(added) < -1e-6 < after(added - 1)
+
+
+def test_who_is_behind_cannot_be_toppled():
+    with pytest.raises(ValueError, match=r"'b' is 70\.4 points behind 'a'"):
+        influence.fewest_removed(two(60, 40), "b", "a")
+
+
+@pytest.mark.parametrize("seed", range(23, 26))
+def test_who_cannot_choose_the_pair_needs_more(seed):
+    counts = board(60, seed)
+    first, other = ratings.fit(counts).table().index[:2]
+    chosen, spread = (
+        influence.fewest_added(counts, first, other, chosen=chosen)
+        for chosen in (True, False)
+    )
+    assert spread > chosen
+
+    def after(number):
+        # All pairs meet equally often: a fifth of the wins over each opponent.
+        place = counts.models.index(other)
+        more = np.zeros(outcomes(counts).shape)
+        more[0, counts.a == place] = more[1, counts.b == place] = -number / 5
+        return lead(less(counts, more), first, other)
+
+    assert after(spread) < -1e-6 < after(spread - 1)
+
+
+def test_thinned_votes_are_some_of_the_votes():
+    counts, rng = board(300, seed=30), np.random.default_rng(31)
+    drawn = [influence.thinned(counts, 900, rng) for _ in range(400)]
+    assert all(one.n_battles == 900 for one in drawn)
+    cells = np.array([outcomes(one) for one in drawn])
+    assert (cells <= outcomes(counts)).all()
+    expected = outcomes(counts) * 900 / counts.n_battles
+    assert cells.mean(axis=0) == pytest.approx(expected, abs=5 * 4.5 / 20)
+    # Without replacement: less varied than independent draws would be.
+    share = expected / 900
+    ratio = (cells.var(axis=0) / (900 * share * (1 - share))).mean()
+    assert ratio == pytest.approx(1 - 900 / counts.n_battles, abs=0.05)
+
+
+def test_bad_votes_anywhere_blur_the_scores():
+    counts, rng = board(3000, seed=32), np.random.default_rng(37)
+    blurred = influence.with_bad_votes(counts, 0.1, rng)
+    assert (blurred.battles == counts.battles).all()
+    # A tenth less of every expected win, and as much of the scores.
+    before, after = (ratings.fit(one).score for one in (counts, blurred))
+    assert np.polyfit(before, after, 1)[0] == pytest.approx(0.9, abs=0.04)
+    assert (influence.with_bad_votes(counts, 0, rng).wins_a == counts.wins_a).all()
+    random = influence.with_bad_votes(counts, 1, rng)
+    share = outcomes(random).sum(axis=1) / counts.n_battles
+    assert share == pytest.approx([1 / 3] * 3, abs=0.01)
+
+
+def test_bad_votes_against_a_model_turn_its_wins():
+    counts, rng = board(100, seed=33), np.random.default_rng(38)
+    turned = influence.with_bad_votes(counts, 0.5, rng, against="c")
+    before, after = counts.totals(), turned.totals()
+    assert (after["battles"] == before["battles"]).all()
+    assert (after["ties"] == before["ties"]).all()
+    assert after.loc["c", "wins"] == pytest.approx(before.loc["c", "wins"] / 2, abs=30)
+    everything = influence.with_bad_votes(counts, 1, rng, against="c").totals()
+    assert everything.loc["c", "wins"] == 0
+    rest = ~turned.totals().index.isin(["c"])
+    assert (after["wins"][rest] >= before["wins"][rest]).all()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda counts: influence.influence(counts, "a", "z"),
+        lambda counts: influence.fewest_removed(counts, "z", "a"),
+        lambda counts: influence.fewest_added(counts, "a", "z", chosen=True),
+        lambda counts: influence.with_bad_votes(
+            counts, 0.1, np.random.default_rng(0), against="z"
+        ),
+    ],
+)
+def test_an_unknown_model_is_refused(call):
+    with pytest.raises(ValueError, match="'z' is not in these battles"):
+        call(two(60, 40))
+
+
+def test_models_that_never_met_are_refused():
+    wins = {("a", "b"): 6, ("b", "a"): 4, ("b", "c"): 5, ("c", "b"): 5}
+    with pytest.raises(ValueError, match="'a' and 'c' never met"):
+        influence.fewest_added(PairCounts.from_wins(wins), "a", "c", chosen=True)
+
+
+def test_a_board_without_a_ranking_is_refused():
+    wins = {("a", "b"): 6, ("b", "a"): 4, ("b", "c"): 5}
+    with pytest.raises(NoRankingError, match="'c' never won"):
+        influence.fewest_to_topple(PairCounts.from_wins(wins))
+
+
+def test_a_lead_that_nothing_undoes_is_said_to_be_one():
+    # Without its wins against b, a would have won nothing, and so no score.
+    with pytest.raises(NoRankingError):
+        influence.fewest_removed(two(900, 1), "a", "b")

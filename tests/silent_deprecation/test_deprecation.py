@@ -1,0 +1,258 @@
+"""Silent deprecation: against brute force, closed forms and real fits."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from illusion import data
+from illusion.claims import silent_deprecation as ledger
+from illusion.silent_deprecation import deprecation
+
+COLUMNS = ["official_pct", "silent_pct", "inactive_total_pct_as_printed"]
+
+
+def percentages(rows: dict) -> pd.DataFrame:
+    return pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS, dtype=float)
+
+
+# The search.
+
+
+@pytest.mark.parametrize(
+    ("size", "percent", "expected"),
+    [
+        (41, 87.8, [36]),
+        (41, 89, []),
+        (41, 0, [0]),
+        (120, 30, [36]),
+        (200, 30, [59, 60, 61]),
+        (3, np.nan, [0, 1, 2, 3]),
+        (1000, 2.4, [24]),
+        (2000, 2.4, [47, 48, 49]),
+    ],
+)
+def test_counts_that_are_printed_so(size, percent, expected):
+    assert deprecation.matching_counts(size, percent) == expected
+
+
+def test_search_finds_what_brute_force_finds():
+    printed = percentages({"x": [20, 40, 60], "y": [50, np.nan, 100], "z": [0, 50, 50]})
+    found = deprecation.class_splits(printed, 34, {"z": 4})
+    brute = set()
+    for x in range(1, 30):
+        classes = []
+        for size, row in ((x, "x"), (30 - x, "y"), (4, "z")):
+            good, wanted = [], printed.loc[row].to_numpy()
+            for listed, silent in product(range(size + 1), repeat=2):
+                shares = np.array([listed, silent, listed + silent]) * 100 / size
+                off = np.abs(shares - wanted)
+                if not (off > 0.5 + 1e-9).any():  # NaN is no objection
+                    good.append((size, listed, silent, listed + silent))
+            classes.append(good)
+        brute |= set(product(*classes))
+    ours = [tuple(map(tuple, split.to_numpy())) for split in found]
+    assert len(ours) > 1
+    assert len(ours) == len(set(ours))
+    assert set(ours) == brute
+
+
+def test_a_split_is_found_again_from_its_own_percentages():
+    true = pd.DataFrame({"m": [120, 82, 41], "o": [36, 2, 0], "s": [60, 71, 36]})
+    share = 100 * true[["o", "s"]].div(true["m"], axis=0)
+    share["all"] = share.sum(axis=1)
+    printed = percentages(dict(zip("abc", share.round(1).to_numpy(), strict=True)))
+    found = deprecation.class_splits(printed, 243, {"c": 41})
+    assert any((split[["models", "listed", "silent"]] == true.to_numpy()).all(axis=None)
+               for split in found)  # fmt: skip
+
+
+def test_order_of_the_classes_is_free():
+    printed = data.load("deprecation_percentages").set_index("licence_class")
+    printed = printed.drop(index="all")
+    assert not deprecation.class_splits(printed, 243, {"open-source": 41})
+    text = COLUMNS[-1]
+    printed[text] = [80, 89, 87.8]
+    (split,) = deprecation.class_splits(printed, 243, {"open-source": 41})
+    (turned,) = deprecation.class_splits(printed[::-1], 243, {"open-source": 41})
+    pd.testing.assert_frame_equal(turned, split[::-1])
+
+
+def test_search_needs_two_unknown_classes():
+    printed = percentages({"x": [20, 40, 60], "y": [25, 50, 75]})
+    with pytest.raises(ValueError, match=r"\['y'\] are unknown"):
+        deprecation.class_splits(printed, 31, {"x": 4})
+
+
+# Activity.
+
+
+def test_counts_of_the_inactive():
+    models = pd.DataFrame(
+        {"votes_last_30d": [-5, 0, 3, 900], "votes_last_51d": [-1, 4, 40, 1000],
+         "votes": 1}
+    )  # fmt: skip
+    counts = deprecation.inactive_counts(models, np.array([0, 3, 1000]))
+    assert counts["window"].tolist() == ["30 days"] * 3 + ["51 days"] * 3
+    assert counts["inactive"].tolist() == [2, 3, 4, 1, 1, 4]
+
+
+HISTORY = pd.DataFrame(
+    [
+        ("2024-06-19", "old", 100),
+        ("2024-06-19", "busy", 50),
+        ("2024-06-19", "old", 100),  # two month ends may share a copy
+        ("2024-06-29", "old", 101),
+        ("2024-06-29", "busy", 350),
+        ("2024-06-29", "new", 200),
+        ("2024-07-29", "old", 95),
+        ("2024-07-29", "busy", 360),
+        ("2024-07-29", "new", 200),
+    ],
+    columns=["snapshot", "model", "votes_cumulative"],
+)
+HISTORY["snapshot"] = pd.to_datetime(HISTORY["snapshot"])
+
+
+def test_daily_gains():
+    gains = deprecation.daily_gains(HISTORY)
+    assert gains.loc["old"].tolist() == pytest.approx([0.1, -0.2])
+    assert gains.loc["busy"].tolist() == pytest.approx([30, 1 / 3])
+    assert gains.loc["new"].tolist() == pytest.approx([20, 0])
+    assert gains.columns.tolist() == list(HISTORY["snapshot"].unique()[1:])
+
+
+def test_last_active():
+    last = deprecation.last_active(HISTORY, 10)
+    assert last.isna().tolist() == [False, False, True]  # busy, new, old
+    assert last["busy"] == last["new"] == pd.Timestamp("2024-06-29")
+    assert deprecation.last_active(HISTORY, 0.2)["busy"] == pd.Timestamp("2024-07-29")
+    assert deprecation.last_active(HISTORY, 50).isna().all()
+
+
+# The regression.
+
+
+def test_one_yes_or_no_term_is_the_two_by_two_table():
+    x = pd.DataFrame({"open": [1] * 50 + [0] * 70})
+    y = pd.Series([True] * 30 + [False] * 20 + [True] * 14 + [False] * 56)
+    row = deprecation.logistic(x, y).loc["open"]
+    error = (1 / 30 + 1 / 20 + 1 / 14 + 1 / 56) ** 0.5
+    assert row["estimate"] == pytest.approx(np.log(30 / 20 / (14 / 56)))
+    assert row["upper"] - row["estimate"] == pytest.approx(1.959964 * error, rel=1e-6)
+    assert row["estimate"] - row["lower"] == pytest.approx(1.959964 * error, rel=1e-6)
+
+
+def drawn(rng, rows=400):
+    x = pd.DataFrame(rng.normal(size=(rows, 3)), columns=["a", "b", "c"])
+    truth = np.array([1.0, -0.5, 0.0])
+    return x, pd.Series(rng.random(rows) < expit(0.3 + x.to_numpy() @ truth))
+
+
+def test_several_terms_against_a_general_optimiser():
+    x, y = drawn(np.random.default_rng(1))
+    design = np.column_stack([np.ones(len(x)), x])
+
+    def loss(beta):
+        return np.logaddexp(0, np.where(y, -1, 1) * (design @ beta)).sum()
+
+    found = deprecation.logistic(x, y)["estimate"]
+    other = minimize(loss, np.zeros(4), method="BFGS", options={"gtol": 1e-8}).x
+    np.testing.assert_allclose(found, other, atol=1e-5)
+
+
+def test_intervals_cover():
+    rng = np.random.default_rng(3)
+    hits = np.zeros(3)
+    for _ in range(400):
+        rows = deprecation.logistic(*drawn(rng)).iloc[1:]
+        truth = np.array([1.0, -0.5, 0.0])
+        hits += (rows["lower"] < truth) & (truth < rows["upper"])
+    assert ((hits > 400 * 0.91) & (hits < 400 * 0.99)).all()
+
+
+def test_units_of_the_terms_are_free():
+    x, y = drawn(np.random.default_rng(1))
+    plain = deprecation.logistic(x, y)
+    scaled = deprecation.logistic(x * [1000, 1, 0.1] + 5, y)
+    for name, unit in (("a", 1000), ("b", 1), ("c", 0.1)):
+        np.testing.assert_allclose(scaled.loc[name] * unit, plain.loc[name], rtol=1e-6)
+    models = x.assign(open=x["c"] > 0, gone=y)
+    first = deprecation.odds_of_open(models, "gone", "a", "b")
+    models["a"] = 7 - 40 * models["a"]
+    second = deprecation.odds_of_open(models, "gone", "b", "a")
+    np.testing.assert_allclose(first, second, rtol=1e-8)
+
+
+def test_what_has_no_estimate_is_refused():
+    x = pd.DataFrame({"open": [0.0, 0, 1, 1], "age": [1.0, 2, 3, 5]})
+    mixed = pd.Series([True, False, True, False])
+    fit = deprecation.logistic
+    with pytest.raises(ValueError, match="No finite estimate"):
+        fit(x[["age"]], pd.Series([False, False, True, True]))
+    with pytest.raises(ValueError, match="No finite estimate"):
+        fit(x[["open"]], pd.Series([True, False, True, True]))
+    with pytest.raises(ValueError, match="yes in some rows"):
+        fit(x, pd.Series([True] * 4))
+    with pytest.raises(ValueError, match="yes in some rows"):
+        fit(x, pd.Series([1, 2, 1, 2]))
+    with pytest.raises(ValueError, match="determine one another"):
+        fit(x.assign(half=x["age"] / 2), mixed)
+    with pytest.raises(ValueError, match="one is constant"):
+        fit(x.assign(one=1.0), mixed)
+    with pytest.raises(ValueError, match="missing in some row"):
+        fit(x.assign(age=[1, 2, np.nan, 3]), mixed)
+
+
+# The ledger's values, from the rows of the tables themselves.
+
+
+def test_ledger_counts_the_public_record():
+    models = data.load("models_2025-04-24")
+    models = models[models["first_seen"] != "2025-04-24"]
+    gone = sum(
+        row.votes_last_51d <= 510 or row.on_official_list for row in models.itertuples()
+    )
+    found = ledger.inactive()
+    assert found.other == gone
+    assert found.ours == gone + 243 - len(models)
+    names = data.load("official_deprecated_names")
+    on_code = names[names["fastchat_first"].notna()]
+    assert ledger.official().ours == len(on_code)
+    assert ledger.official().other == on_code["on_public_board"].sum()
+
+
+def test_ledger_splits_add_up():
+    split = ledger.split()
+    assert split["models"].sum() == 243
+    assert (split["listed"] + split["silent"] == split["inactive"]).all()
+    assert ledger.silent().ours - ledger.silent().other == split["listed"].sum()
+
+
+def test_ledger_takes_the_open_share_from_the_record():
+    models = data.load("models_2025-04-24")
+    models = models[models["first_seen"] != "2025-04-24"]
+    silent = models[(models["votes_last_51d"] <= 510) & ~models["on_official_list"]]
+    opened = (silent["licence_class"] != "proprietary").sum()
+    found, unseen = ledger.open_share(), 243 - len(models)
+    assert found.ours == pytest.approx(100 * opened / (len(silent) + unseen))
+    assert found.other == pytest.approx(100 * opened / len(silent))
+
+
+def test_ledger_knows_the_published_orders():
+    assert ledger.flip().ours == 1
+    for name, expected in (("rank_dense", "ABCDFEG"), ("rank_disconnected", "ACBFDGE")):
+        ranks = ledger.true_ratings()[name]
+        assert "".join(ranks.sort_values().index) == expected
+    assert ledger.dense().ours == ledger.disconnected().ours == 1
+
+
+@pytest.mark.parametrize("name", ledger.COMPUTED)
+def test_ledger_gives_a_sentence(name):
+    found = ledger.COMPUTED[name]()
+    assert 0 < len(found.reason) <= 220
+    assert found.reason.endswith(".")
+    assert (found.other is None) == (found.depends is None)
