@@ -11,7 +11,11 @@ from illusion import data
 
 __all__ = ["renew"]
 
-_ASK = "from illusion.telling import exercises\nimport json\nprint(json.dumps(exercises.seen()))"
+_ASK = """
+from illusion.telling import exercises
+import json
+print(json.dumps(exercises.seen()))
+"""
 
 
 def renew(chapters: Path, name: str) -> int:
