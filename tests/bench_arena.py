@@ -8,9 +8,9 @@ import time
 
 import numpy as np
 
-from illusion.rating import battles, boards, ratings
+from illusion.rating import batch, battles, ratings
 from illusion.rating.likelihood import one_thread
-from illusion.reforms import arena
+from illusion.reforms import arena, scenario
 
 MODELS, OLD, WEEKS, VOTES, REPLICATES = 250, 110, 52, 2_000_000, 100
 
@@ -21,7 +21,7 @@ def cast(rng):
         np.append(np.zeros(OLD, int), rng.integers(1, WEEKS, MODELS - OLD))
     )
     stay = np.where(listed == 0, rng.integers(0, 2 * WEEKS, MODELS), WEEKS)
-    return arena.Cast(
+    return scenario.Cast(
         provider=rng.integers(0, 40, MODELS),
         licence_class=rng.choice(["proprietary", "open-weight", "open-source"], MODELS),
         skill=rng.normal(0, 127, MODELS) + listed,
@@ -35,7 +35,7 @@ def cast(rng):
 def year(models, world):
     """Play a hundred replicates on two cores, under four samplings."""
     for sampling in ("lmarena", "uniform", "inverse", "variance"):
-        rules = arena.Rules(sampling=sampling)
+        rules = scenario.Rules(sampling=sampling)
         start = time.perf_counter()
         season = arena.simulate(
             models, world, rules, REPLICATES, 1, processes=2, progress=True
@@ -64,7 +64,7 @@ def ratios(models, rng):
     won = counts.wins_a + counts.ties / 2
     for row, column, points in ((a, b, won), (b, a, met - won)):
         table[0, 0, row, column], table[1, 0, row, column] = met, points
-    near = boards.climb(*table, np.zeros((1, MODELS))) + rng.normal(0, 2, (1, MODELS))
+    near = batch.climb(*table, np.zeros((1, MODELS))) + rng.normal(0, 2, (1, MODELS))
     vote = np.repeat(np.arange(len(a)), met)
 
     def per_vote():
@@ -76,7 +76,7 @@ def ratios(models, rng):
         return ratings.simulate(names, models.skill, (a, b, met), rng)
 
     for what, plain, ours in (
-        ("a board", lambda: ratings.fit(counts), lambda: boards.climb(*table, near)),
+        ("a board", lambda: ratings.fit(counts), lambda: batch.climb(*table, near)),
         ("a year's votes", per_vote, per_pair),
     ):
         times = []
@@ -96,7 +96,7 @@ def main():
     """Print seconds, memory and ratios."""
     rng = np.random.default_rng(52)
     models = cast(rng)
-    year(models, arena.World((VOTES / WEEKS,) * WEEKS))
+    year(models, scenario.World((VOTES / WEEKS,) * WEEKS))
     ratios(models, rng)
 
 

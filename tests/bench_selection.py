@@ -33,11 +33,12 @@ def timed(function, *args, **kwargs):
 def main() -> None:
     """Print replicates per second, and both paths beside the theory."""
     rng = np.random.default_rng(27)
-    selection.draw(N, VOTES, 1_000, rng)
+    selection.simulate_votes(N, VOTES, 1_000, rng)
     print(f"best of {N} at {VOTES:,} votes, one core")
     for name, kwargs in CASES.items():
-        fast, seconds = timed(selection.draw, N, VOTES, 200_000, rng, **kwargs)
-        slow, waited = timed(selection.draw_boards, N, VOTES, 1_500, rng, **kwargs)
+        of_votes, of_boards = selection.simulate_votes, selection.simulate_boards
+        fast, seconds = timed(of_votes, N, VOTES, 200_000, rng, **kwargs)
+        slow, waited = timed(of_boards, N, VOTES, 1_500, rng, **kwargs)
         error = selection.standard_error(VOTES, kwargs.get("tie_rate", 0))
         theory = selection.best_of(N, kwargs.get("skill_sd", 0), error)
         print(

@@ -240,7 +240,7 @@ def test_a_chapter_has_its_part_of_the_ledger(monkeypatch, recomputed):
         ledger.evaluate("rankings")
 
 
-@pytest.mark.parametrize("shown_by", [ledger.show, ledger.show_ledger])
+@pytest.mark.parametrize("shown_by", [ledger.show_claims, ledger.show_ledger])
 def test_only_what_is_shown_is_computed(shown_by, shown, monkeypatch, recomputed):
     ledger._judge.cache_clear()
     computed = []
@@ -334,7 +334,7 @@ def test_summary_counts_each_claim_once(monkeypatch):
 
 def test_show_has_the_asked_rows_in_their_order(shown):
     names = ["best-of-n.others-n5", "aya.paper-8b-gap", "variants.paper-google"]
-    ledger.show(*names)
+    ledger.show_claims(*names)
     rows = Rows(shown[0]).rows
     assert [row["attrs"] for row in rows] == [{"id": ledger.anchor(n)} for n in names]
     second_hand, gap, unavailable = (row["text"] for row in rows)
@@ -352,7 +352,7 @@ def test_show_has_the_asked_rows_in_their_order(shown):
 
 
 def test_show_of_a_topic_has_all_of_its_claims(shown):
-    ledger.show("number-one", "aya.lmarena-copy", "best-of-n")
+    ledger.show_claims("number-one", "aya.lmarena-copy", "best-of-n")
     topics = CLAIMS.index.str.partition(".").get_level_values(0)
     names = [
         *CLAIMS.index[topics == "number-one"],
@@ -366,18 +366,18 @@ def test_show_of_a_topic_has_all_of_its_claims(shown):
 @pytest.mark.parametrize("known", [[], ["aya.paper-8b-gap"]])
 def test_show_of_an_unknown_claim_is_refused(known, shown):
     with pytest.raises(KeyError, match=r"aya\.paper-9b-gap"):
-        ledger.show(*known, "aya.paper-9b-gap")
+        ledger.show_claims(*known, "aya.paper-9b-gap")
     assert not shown
 
 
-@pytest.mark.parametrize("show", [ledger.show, ledger.show_ledger])
+@pytest.mark.parametrize("show", [ledger.show_claims, ledger.show_ledger])
 def test_what_the_table_says_is_text(show, shown, monkeypatch):
     evil = '<img src="x" onerror="a()"> & \'co\''
     judged = ledger.evaluate().loc[["aya.paper-8b-gap"]]
     columns = ["claim", "locator", "url", "reason", "unit"]
     judged[columns] = [[f"{evil} {column}" for column in columns]]
     monkeypatch.setattr(ledger, "_judged", lambda said: judged)
-    show(*(judged.index if show is ledger.show else ()))
+    show(*(judged.index if show is ledger.show_claims else ()))
     row = Rows(shown[0]).rows[0]
     assert set(row["tags"]) == {"tr", "th", "td", "a", "br", "small", "b"}
     assert row["links"][-1] == f"{evil} url"

@@ -115,7 +115,7 @@ def verdict(value: float, tolerance: float, finding: Finding) -> str:
     return "reproduced" if ours else "differs"
 
 
-def show(*names: str) -> None:
+def show_claims(*names: str) -> None:
     """Show claims beside our values, each row an anchor for the ledger's link.
 
     Parameters
@@ -142,7 +142,7 @@ def show_ledger(*names: str) -> None:
     Parameters
     ----------
     *names : str
-        Ids or topics, as for :func:`show`; all claims if there are none.
+        Ids or topics, as for :func:`show_claims`; all claims if there are none.
     """
     ledger = _chosen(names) if names else evaluate()
     rows = []

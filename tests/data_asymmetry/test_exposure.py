@@ -28,7 +28,7 @@ def test_shares_need_groups_and_something_to_share():
 
 def test_gains_add_up_to_the_last_count():
     table = data.load("votes_by_month")
-    gained = exposure.gained(table)
+    gained = exposure.new_votes(table)
     wide = table.pivot_table("votes_cumulative", "model", "snapshot", aggfunc="last")
     first, last = wide.iloc[:, 0].fillna(0), wide.ffill(axis="columns").iloc[:, -1]
     pd.testing.assert_series_equal(
@@ -40,7 +40,7 @@ def test_gains_add_up_to_the_last_count():
 def test_a_model_that_is_missing_keeps_its_count():
     rows = [("a", 1, 10), ("a", 2, 15), ("b", 2, 4), ("b", 3, 3)]
     table = pd.DataFrame(rows, columns=["model", "snapshot", "votes_cumulative"])
-    gained = exposure.gained(table)
+    gained = exposure.new_votes(table)
     assert gained.loc["a"].tolist() == [5, 0]
     assert gained.loc["b"].tolist() == [4, -1]
 

@@ -16,7 +16,7 @@ CROWDED = StreamModel(
 
 
 def draw(months: int = 2, seed: int = 1, model: StreamModel = CROWDED) -> Stream:
-    return prompts.draw_stream(months, np.random.default_rng(seed), model)
+    return prompts.simulate_stream(months, np.random.default_rng(seed), model)
 
 
 def similarities(stream: Stream) -> np.ndarray:
@@ -228,7 +228,7 @@ def test_a_model_of_no_stream_is_refused(change, sentence):
 def test_bad_questions_are_refused():
     stream = draw()
     with pytest.raises(ValueError, match="months=0 must be 1 or more"):
-        prompts.draw_stream(0, np.random.default_rng(1))
+        prompts.simulate_stream(0, np.random.default_rng(1))
     with pytest.raises(ValueError, match="unit='year' must be 'prompt' or one of"):
         prompts.nearest(stream, "year")
     for ask in (prompts.lost, prompts.returning):

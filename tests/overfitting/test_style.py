@@ -25,7 +25,7 @@ ARENA = style.points(np.array([0.249, 0.031, 0.024, 0.019]))
 def votes(n: int, seed: int = 1, spread: float = 0.5) -> style.StyledVotes:
     rng = np.random.default_rng(seed)
     mean = rng.normal(0, spread, (6, 2))
-    return style.draw_votes(NAMES, QUALITY, mean, WEIGHTS, n, rng)
+    return style.simulate_votes(NAMES, QUALITY, mean, WEIGHTS, n, rng)
 
 
 def board(n, weights, move, seed, models=20):
@@ -34,7 +34,7 @@ def board(n, weights, move, seed, models=20):
     mean = np.zeros((models, len(weights)))
     mean[0] = move
     rng = np.random.default_rng(seed)
-    return style.draw_votes(names, np.zeros(models), mean, weights, n, rng)
+    return style.simulate_votes(names, np.zeros(models), mean, weights, n, rng)
 
 
 def lead(fitted: style.StyleFit) -> float:
@@ -55,7 +55,7 @@ def apparent_lead(truth: float, weights) -> float:
 def test_pairs_and_style_are_drawn_as_said():
     names, rng = ("a", "b", "c"), np.random.default_rng(2)
     mean = np.array([[1.0, 0], [0, 0.5], [-1, 2]])
-    drawn = style.draw_votes(names, np.zeros(3), mean, [0, 0], 60_000, rng)
+    drawn = style.simulate_votes(names, np.zeros(3), mean, [0, 0], 60_000, rng)
     for a, b in ((0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)):
         these = drawn.style[(drawn.a == a) & (drawn.b == b)]
         assert len(these) == pytest.approx(10_000, abs=4 * 10_000**0.5)
@@ -68,7 +68,7 @@ def test_win_rate_is_the_integral_over_style():
     rng = np.random.default_rng(3)
     mean = np.array([[0.8, 0], [0, 1.0]])
     weights = np.array([120.0, 90])
-    drawn = style.draw_votes(("a", "b"), [50, 0], mean, weights, 200_000, rng)
+    drawn = style.simulate_votes(("a", "b"), [50, 0], mean, weights, 200_000, rng)
     gap, sd = 50 + 0.8 * 120 - 90, (2 * (120**2 + 90**2)) ** 0.5
     expected, _ = quad(
         lambda z: norm.pdf(z) / (1 + 10 ** (-(gap + sd * z) / 400)), -9, 9
@@ -96,7 +96,7 @@ def test_counts_are_those_of_a_loop():
 
 def test_plain_fit_is_that_of_the_counts():
     drawn = votes(3000)
-    plain = style.fit(drawn)
+    plain = style.fit_controlled(drawn)
     other = ratings.fit(drawn.counts(), interval="hessian")
     np.testing.assert_allclose(plain.score, other.score, atol=1e-6)
     np.testing.assert_allclose(plain.covariance, other.covariance, rtol=1e-5)
@@ -122,7 +122,7 @@ def test_agrees_with_a_general_optimiser(controls):
         return design.T @ (expit(design @ x) - drawn.won)
 
     found = minimize(loss, np.zeros(design.shape[1]), jac=slope, options={"gtol": 1e-6})
-    fitted = style.fit(drawn, controls)
+    fitted = style.fit_controlled(drawn, controls)
     assert fitted.controls == controls
     np.testing.assert_allclose(fitted.score, ELO * free @ found.x[:5], atol=1e-4)
     np.testing.assert_allclose(fitted.weights, ELO * found.x[5:], atol=1e-4)
@@ -137,7 +137,7 @@ def test_agrees_with_a_general_optimiser(controls):
 
 def test_sides_units_and_origin_do_not_matter():
     drawn = votes(2000)
-    fitted = style.fit(drawn, (0, 1))
+    fitted = style.fit_controlled(drawn, (0, 1))
     turn = np.random.default_rng(5).random(2000) < 0.5
     turned = style.StyledVotes(
         NAMES,
@@ -146,17 +146,17 @@ def test_sides_units_and_origin_do_not_matter():
         np.where(turn[:, None], -drawn.style, drawn.style),
         drawn.won != turn,
     )
-    again = style.fit(turned, (0, 1))
+    again = style.fit_controlled(turned, (0, 1))
     np.testing.assert_allclose(again.score, fitted.score, atol=1e-8)
     np.testing.assert_allclose(again.weights, fitted.weights, atol=1e-8)
-    larger = style.fit(replace(drawn, style=3 * drawn.style), (0, 1))
+    larger = style.fit_controlled(replace(drawn, style=3 * drawn.style), (0, 1))
     np.testing.assert_allclose(larger.score, fitted.score, atol=1e-6)
     np.testing.assert_allclose(3 * larger.weights, fitted.weights, atol=1e-6)
     # A mean style moved by m takes w m from the score, whatever the votes.
     own = np.zeros(6)
     own[2] = 1.5
     shift = np.outer(own[drawn.a] - own[drawn.b], [1, 0])
-    moved = style.fit(replace(drawn, style=drawn.style + shift), (0, 1))
+    moved = style.fit_controlled(replace(drawn, style=drawn.style + shift), (0, 1))
     change = -fitted.weights[0] * (own - own.mean())
     np.testing.assert_allclose(moved.score - fitted.score, change, atol=1e-6)
     np.testing.assert_allclose(moved.weights, fitted.weights, atol=1e-6)
@@ -167,8 +167,8 @@ def test_estimates_scatter_as_their_errors_say():
     mean = rng.normal(0, 0.5, (6, 2))
     z = []
     for _ in range(150):
-        drawn = style.draw_votes(NAMES, QUALITY, mean, WEIGHTS, 3000, rng)
-        fitted = style.fit(drawn, (0, 1))
+        drawn = style.simulate_votes(NAMES, QUALITY, mean, WEIGHTS, 3000, rng)
+        fitted = style.fit_controlled(drawn, (0, 1))
         off = np.append(fitted.score - QUALITY, fitted.weights - WEIGHTS)
         z.append(off / np.append(fitted.standard_error, fitted.weight_error))
     z = np.array(z)
@@ -183,7 +183,7 @@ def test_estimates_scatter_as_their_errors_say():
 def test_plain_score_keeps_what_control_takes_back():
     weights, move = np.array([100.0, 60]), np.array([1.0, 0.5])
     drawn = board(200_000, weights, move, seed=7)
-    plain, controlled = style.fit(drawn), style.fit(drawn, (0, 1))
+    plain, controlled = style.fit_controlled(drawn), style.fit_controlled(drawn, (0, 1))
     paid = weights @ move
     error = plain.standard_error[0] * 20 / 19
     # The noise of 10% shrinks the plain lead, and the test can tell.
@@ -196,7 +196,8 @@ def test_control_costs_precision():
     """The error of a weight enters the score of a model that has moved."""
     move = np.array([3.0, 0, 0, 0])
     drawn = board(20_000, ARENA, move, seed=8)
-    plain, controlled = style.fit(drawn), style.fit(drawn, range(4))
+    plain = style.fit_controlled(drawn)
+    controlled = style.fit_controlled(drawn, range(4))
     extra = np.sqrt(controlled.standard_error**2 - plain.standard_error**2)
     moved = 3 * 19 / 20  # from the mean of all
     assert extra[0] == pytest.approx(moved * controlled.weight_error[0], rel=0.15)
@@ -206,7 +207,7 @@ def test_control_costs_precision():
 def test_a_rewarded_style_without_control_is_not_taken_back():
     weights, move = np.array([60.0, 45]), np.array([1.0, 1.0])
     drawn = board(200_000, weights, move, seed=9)
-    fitted = style.fit(drawn, (0,))
+    fitted = style.fit_controlled(drawn, (0,))
     left = apparent_lead(45, weights[1:])
     assert abs(lead(fitted) - left) < 3 * fitted.standard_error[0] * 20 / 19
     # The scatter left in blurs the weight of what is controlled alike.
@@ -227,7 +228,7 @@ def test_control_takes_substance_away_too():
         length[:, :1] - length[:, 1:],
         won,
     )
-    plain, controlled = style.fit(seen), style.fit(seen, (0,))
+    plain, controlled = style.fit_controlled(seen), style.fit_controlled(seen, (0,))
     gap, error = 2 * controlled.score[0], 2 * controlled.standard_error[0]
     assert abs(gap) < 3 * error  # of a true lead of 50
     assert abs(2 * plain.score[0] - apparent_lead(50, [50])) < 3 * error
@@ -239,14 +240,14 @@ def test_only_scatter_within_models_identifies_a_weight():
     mean = np.random.default_rng(11).normal(0, 1, (6, 2))
     constant = mean[drawn.a] - mean[drawn.b]
     with pytest.raises(NoRankingError, match=r"features \[0\] .*constant within"):
-        style.fit(replace(drawn, style=constant), (0,))
+        style.fit_controlled(replace(drawn, style=constant), (0,))
     one = np.column_stack([drawn.style[:, 0], constant[:, 1]])
     with pytest.raises(NoRankingError, match=r"features \[1\] "):
-        style.fit(replace(drawn, style=one), (0, 1))
+        style.fit_controlled(replace(drawn, style=one), (0, 1))
     # A little scatter: an answer, and an error that says what it is worth.
     rng = np.random.default_rng(12)
     errors = [
-        style.fit(
+        style.fit_controlled(
             replace(drawn, style=constant + sd * rng.standard_normal((20_000, 2))), (0,)
         ).weight_error[0]
         for sd in (1, 0.1, 0.01)
@@ -260,15 +261,15 @@ def test_only_scatter_within_models_identifies_a_weight():
 
 def test_points_are_those_of_the_same_votes_in_other_units():
     drawn = board(20_000, np.array([40.0]), 0, seed=3, models=4)
-    fitted = style.fit(drawn, (0,))
+    fitted = style.fit_controlled(drawn, (0,))
     standardised = replace(drawn, style=drawn.style / drawn.style.std())
-    log_odds = style.fit(standardised, (0,)).weights / ELO
+    log_odds = style.fit_controlled(standardised, (0,)).weights / ELO
     assert style.points(log_odds) == pytest.approx(fitted.weights, rel=0.02)
 
 
 def test_error_of_a_weight():
     drawn = board(20_000, np.array([20.0, 0, 5]), 0, seed=13)
-    fitted = style.fit(drawn, (0, 1, 2))
+    fitted = style.fit_controlled(drawn, (0, 1, 2))
     np.testing.assert_allclose(
         fitted.weight_error, style.standard_error(20_000), rtol=0.03
     )
@@ -334,14 +335,14 @@ def test_the_whole_way_round():
     rng, got = np.random.default_rng(15), []
     for _ in range(150):
         mean, quality = np.zeros((models, 3)), np.zeros(models)
-        seen = style.draw_votes(NAMES, quality, mean, weights, n, rng)
-        learnt = style.fit(seen, range(3)).weights
+        seen = style.simulate_votes(NAMES, quality, mean, weights, n, rng)
+        learnt = style.fit_controlled(seen, range(3)).weights
         length = np.linalg.norm(learnt)
         mean[0] = pressure * learnt / length
         quality[0] = -cost * pressure**2 / 2
-        judged = style.draw_votes(NAMES, quality, mean, weights, 5000, rng)
-        leads = (lead(style.fit(judged, some)) for some in ((), (0,), range(3)))
-        got.append([quality[0] + pressure * length, *leads])
+        judged = style.simulate_votes(NAMES, quality, mean, weights, 5000, rng)
+        fits = (style.fit_controlled(judged, some) for some in ((), (0,), range(3)))
+        got.append([quality[0] + pressure * length, *map(lead, fits)])
     error = np.std(got, axis=0) / len(got) ** 0.5
     expected = [curves.predicted, curves.arena, curves.controlled, curves.quality]
     assert (np.abs(np.mean(got, axis=0) - expected) < 3.5 * error).all()
@@ -356,13 +357,13 @@ def test_arrays_that_do_not_fit_are_refused():
     rng = np.random.default_rng(16)
     for quality, mean in ((np.zeros(3), np.zeros((2, 1))), ([0, 0], np.zeros((2, 2)))):
         with pytest.raises(ValueError, match=r"2 models and 1 weights need \(2,\)"):
-            style.draw_votes(("a", "b"), quality, mean, [1.0], 10, rng)
+            style.simulate_votes(("a", "b"), quality, mean, [1.0], 10, rng)
 
 
 def test_controls_that_are_no_features_are_refused():
     for controls in ((2,), (-1,)):
         with pytest.raises(ValueError, match="columns of the style, 0 to 1"):
-            style.fit(votes(500), controls)
+            style.fit_controlled(votes(500), controls)
 
 
 def test_a_model_that_won_everything_is_refused():
@@ -370,10 +371,10 @@ def test_a_model_that_won_everything_is_refused():
     champion = (drawn.a == 2) | ((drawn.b != 2) & drawn.won)
     for controls in ((), (0,)):
         with pytest.raises(NoRankingError, match="'c' never lost"):
-            style.fit(replace(drawn, won=champion), controls)
+            style.fit_controlled(replace(drawn, won=champion), controls)
     silent = replace(drawn, models=(*NAMES, "g"))
     with pytest.raises(NoRankingError, match="never met"):
-        style.fit(silent, (0,))
+        style.fit_controlled(silent, (0,))
 
 
 def test_features_that_vary_only_together_are_refused():
@@ -381,12 +382,12 @@ def test_features_that_vary_only_together_are_refused():
     double = np.column_stack([drawn.style, drawn.style @ [2.0, 1], np.zeros(500)])
     drawn = replace(drawn, style=double)
     with pytest.raises(NoRankingError, match=r"\[0, 1, 2\] have no variation"):
-        style.fit(drawn, (0, 1, 2))
+        style.fit_controlled(drawn, (0, 1, 2))
     with pytest.raises(NoRankingError, match=r"\[0\] have no variation"):
-        style.fit(drawn, (0, 0))
+        style.fit_controlled(drawn, (0, 0))
     with pytest.raises(NoRankingError, match=r"\[3\] have no variation"):
-        style.fit(drawn, (1, 3))
-    assert style.fit(drawn, (0, 2)).weights.shape == (2,)
+        style.fit_controlled(drawn, (1, 3))
+    assert style.fit_controlled(drawn, (0, 2)).weights.shape == (2,)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -394,5 +395,5 @@ def test_style_that_foretells_every_vote_is_refused(sign):
     drawn = votes(500)
     foretold = replace(drawn, won=sign * drawn.style[:, 1] > 0)
     with pytest.raises(NoRankingError, match=r"features \[0, 1\] together foretell"):
-        style.fit(foretold, (0, 1))
-    assert np.isfinite(style.fit(foretold, (0,)).weights).all()
+        style.fit_controlled(foretold, (0, 1))
+    assert np.isfinite(style.fit_controlled(foretold, (0,)).weights).all()

@@ -170,7 +170,7 @@ def test_families():
 @pytest.mark.parametrize("tie_rate", [0, 0.35])
 @pytest.mark.parametrize("skill_sd", [0, 25])
 def test_drawn_votes_agree_with_theory(skill_sd, tie_rate):
-    drawn = selection.draw(
+    drawn = selection.simulate_votes(
         27, 3000, 40_000, np.random.default_rng(7), skill_sd=skill_sd, tie_rate=tie_rate
     )
     error = selection.standard_error(3000, tie_rate)
@@ -187,8 +187,8 @@ def test_drawn_votes_agree_with_theory(skill_sd, tie_rate):
 def test_drawn_votes_agree_with_fitted_boards(skill_sd):
     kwargs = {"skill_sd": skill_sd, "tie_rate": 0.35}
     rng = np.random.default_rng(8)
-    fast = selection.draw(9, 3000, 20_000, rng, **kwargs)
-    exact = selection.draw_boards(9, 3000, 600, rng, **kwargs)
+    fast = selection.simulate_votes(9, 3000, 20_000, rng, **kwargs)
+    exact = selection.simulate_boards(9, 3000, 600, rng, **kwargs)
     assert ks_2samp(fast.published, exact.published).pvalue > 0.001
     if skill_sd:
         assert ks_2samp(fast.skill, exact.skill).pvalue > 0.001
@@ -198,7 +198,7 @@ def test_drawn_votes_agree_with_fitted_boards(skill_sd):
 
 def test_a_mixed_pool_gives_nearly_the_same():
     rng = np.random.default_rng(9)
-    mixed = selection.draw_boards(
+    mixed = selection.simulate_boards(
         9, 3000, 600, rng, tie_rate=0.35, pool=np.linspace(-150, 150, 10)
     )
     theory = selection.best_of(9, 0, selection.standard_error(3000, 0.35))
@@ -208,7 +208,8 @@ def test_a_mixed_pool_gives_nearly_the_same():
 
 def test_draws_are_blind_to_the_block_size():
     # 300,000 variants are more than one block; each row must be filled.
-    drawn = selection.draw(3, 100, 100_000, np.random.default_rng(1), skill_sd=5)
+    rng = np.random.default_rng(1)
+    drawn = selection.simulate_votes(3, 100, 100_000, rng, skill_sd=5)
     assert np.isfinite(drawn.published).all()
     assert np.corrcoef(drawn.skill[-1000:], drawn.published[-1000:])[0, 1] > 0.05
 
@@ -230,6 +231,6 @@ def test_what_makes_no_sense_is_refused():
     with pytest.raises(ValueError, match="must be positive"):
         selection.chance_ahead(3, 3, 1, 0)
     with pytest.raises(ValueError, match="multiple of 10"):
-        selection.draw_boards(3, 1001, 1, np.random.default_rng(0))
+        selection.simulate_boards(3, 1001, 1, np.random.default_rng(0))
     with pytest.raises(ValueError, match="No finite difference"):
-        selection.draw(50, 2, 100, np.random.default_rng(0))
+        selection.simulate_votes(50, 2, 100, np.random.default_rng(0))

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from illusion.private_testing import selection
-from illusion.rating import battles, boards, ratings
+from illusion.rating import batch, battles, ratings
 from illusion.rating.likelihood import NotConvergedError
-from illusion.reforms import arena, experiments
+from illusion.reforms import arena, corrections, experiments, scenario
 from illusion.reforms import season as playing
-from illusion.reforms.arena import Cast, Rules, World
+from illusion.reforms.scenario import Cast, Rules, World
 
 ARRAYS = ("score", "truth", "battles", "skill", "chosen_by", "standard_error", "active")
 CLASSES = np.array(["proprietary", "open-weight", "open-source"])
@@ -35,18 +35,17 @@ def cast(n: int = 9, **changes) -> Cast:
 
 
 def new_block(models: Cast, world: World, rules: Rules, size: int, seed: list):
-    variants = arena.variants_tested(models, rules)
-    return playing.Block(models, world, rules, variants, size, seed)
+    return playing.Block(models, world, rules, size, seed)
 
 
-def same(one: arena.Season, other: arena.Season, first: int) -> None:
+def same(one: scenario.Season, other: scenario.Season, first: int) -> None:
     for name in ARRAYS:
         pair = getattr(one, name), getattr(other, name)
         np.testing.assert_array_equal(*(x[:first] for x in pair))
     assert one.private == other.private
 
 
-def ahead(season: arena.Season, model: int, week: int, old: int) -> np.ndarray:
+def ahead(season: scenario.Season, model: int, week: int, old: int) -> np.ndarray:
     """Error of a score, measured from the mean of the models that were there."""
     off = season.score[:, week] - season.truth[:, week]
     return off[:, model] - off[:, :old].mean(axis=1)
@@ -69,7 +68,7 @@ def vote_by_vote(rate, met, total, chance):
 def test_powers_are_those_of_the_rules():
     met = np.array([200.0, 2_000.0])
     uniform, inverse, variance = (
-        playing.expected_battles(np.ones(2), met, playing.POWERS[rule], 1.0)
+        playing.expected_battles(np.ones(2), met, scenario.POWERS[rule], 1.0)
         for rule in ("uniform", "inverse", "variance")
     )
     assert uniform[0] / uniform[1] == pytest.approx(1)
@@ -96,7 +95,7 @@ def test_allocation_is_that_of_chiang_to_a_battle_or_two():
         return np.sqrt(v / n) - np.sqrt(v / (n + 1))
 
     plain = vote_by_vote(variance, met, 500, fall)
-    power = playing.POWERS["variance"]
+    power = scenario.POWERS["variance"]
     found = playing.expected_battles(np.sqrt(variance), met, power, 500)
     np.testing.assert_allclose(found, plain, atol=2)
 
@@ -138,11 +137,11 @@ def test_pairs_meet_as_the_rule_says(sampling):
     met = np.array([[0, 9, 50, 90], [9, 0, 30, 0], [50, 30, 0, 7], [90, 0, 7, 0]])
     block.battles[:] = met
     active = np.array([True, True, True, False])[None].repeat(300, axis=0)
-    block.meet(block.rates(active), 400, playing.POWERS.get(sampling, 0), 0)
+    block.meet(block.rates(active), 400, scenario.POWERS.get(sampling, 0), 0)
     p = ratings.win_probability(np.array([200, 300, 100]))
     rate = (p * (1 - p)) ** 0.5 if sampling == "variance" else np.ones(3)
     before = np.array([9.0, 50, 30])
-    expected = playing.expected_battles(rate, before, playing.POWERS[sampling], 400)
+    expected = playing.expected_battles(rate, before, scenario.POWERS[sampling], 400)
     gained = (block.battles - met).mean(axis=0)
     np.testing.assert_allclose(gained[[0, 0, 1], [1, 2, 2]], expected, atol=3.5)
     assert (gained[3] == 0).all()
@@ -296,7 +295,7 @@ def test_battles_before_follow_the_record():
     np.testing.assert_allclose(season.battles.mean(axis=(0, 1)), expected, rtol=0.01)
 
 
-@pytest.mark.parametrize("weighting", boards.WEIGHTING)
+@pytest.mark.parametrize("weighting", batch.WEIGHTING)
 def test_untested_scores_are_unbiased_and_their_errors_right(weighting):
     models = cast(8, battles=np.linspace(200, 3000, 8), skill=np.linspace(200, -200, 8))
     world = replace(WORLD, battles=(800.0,) * 2)
@@ -313,7 +312,7 @@ def test_untested_scores_are_unbiased_and_their_errors_right(weighting):
 
 
 @cache
-def tried(rules: Rules, world: World, times: int = 160) -> arena.Season:
+def tried(rules: Rules, world: World, times: int = 160) -> scenario.Season:
     """Four families of ten, tested one after the other against known equals."""
     n = 12
     models = cast(
@@ -330,7 +329,7 @@ def tried(rules: Rules, world: World, times: int = 160) -> arena.Season:
 BIG = World((200_000.0,) * 6)
 
 
-def first_errors(season: arena.Season) -> np.ndarray:
+def first_errors(season: scenario.Season) -> np.ndarray:
     """Errors of the tested in the week of their listing."""
     return np.stack([ahead(season, 8 + k, 2 + k, 8) for k in range(4)], axis=1)
 
@@ -378,7 +377,7 @@ def test_corrections_take_the_luck_off():
     skill = np.sort(np.random.default_rng(1).normal(0, tau, (4000, 10)))
     seen = skill + np.random.default_rng(2).normal(0, error, skill.shape)
     order = np.arange(10)
-    top = [boards.as_ranked(x, np.ones(10), order, 0 * order)[-1] for x in seen]
+    top = [corrections.as_ranked(x, np.ones(10), order, 0 * order)[-1] for x in seen]
     expected, off = (top - skill[:, -1]).mean(), ranked.mean(axis=1)
     assert abs(off.mean() - expected) < 4 * off.std() / len(off) ** 0.5 + 0.2
     assert expected < plain.mean() / 2
@@ -617,4 +616,4 @@ def test_the_cast_of_the_book():
 
 
 def arena_record():
-    return experiments.data.load("models_2025-04-24"), experiments.record()
+    return experiments.data.load("models_2025-04-24"), experiments.recorded_cast()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from illusion import data
-from illusion.reforms import arena, experiments, reforms
+from illusion.reforms import arena, experiments, measures, scenario
 from illusion.reforms.experiments import LAB, POLICIES, WORLDS
 
 # Rounded when kept, some of them as 32 bits; another seed or rule moves them by more.
@@ -31,11 +31,11 @@ EXACT = ["noise"]
 def test_kept_seasons_are_those_the_code_plays(world, policy):
     kept = data.load("arena_runs").query("world == @world and policy == @policy")
     kept = kept.set_index("replicate").sort_index().loc[:3]
-    cast, block = experiments.record(), 4
+    cast, block = experiments.recorded_cast(), 4
     played = experiments.play(cast, experiments.world(world), POLICIES[policy], block)
     assert len(kept) == block
     assert played.index.name == "replicate"
-    names = [name for name in reforms.MEASURES if name not in EXACT]
+    names = [name for name in measures.MEASURES if name not in EXACT]
     np.testing.assert_allclose(played[names], kept[names], **CLOSE)
     np.testing.assert_array_equal(played[EXACT], kept[EXACT])
     # The comparison can fail: replicates differ by far more than the rounding.
@@ -61,15 +61,15 @@ def test_a_kept_arena_of_the_laboratory_is_the_one_the_code_plays():
 def test_an_arena_of_the_laboratory_is_a_season(monkeypatch):
     monkeypatch.setattr(experiments, "GRID_REPLICATES", 4)
     found = experiments.cell(3, 25, "uniform", "none")
-    cast = experiments.record(pd.Series(3, index=list(experiments.BIG)))
+    cast = experiments.recorded_cast(pd.Series(3, index=list(experiments.BIG)))
     assert set(cast.provider[cast.tested]) == set(experiments.BIG)
     assert set(cast.variants[cast.tested]) == {3}
-    rules = arena.Rules("uniform", "none")
+    rules = scenario.Rules("uniform", "none")
     world = replace(experiments.world(), variant_sd=25.0)
     season = arena.simulate(
         cast, world, rules, experiments.GRID_REPLICATES, experiments.SEED
     )
-    mean = reforms.measure(season, cast, rules).mean()
+    mean = measures.measure(season, cast, rules).mean()
     assert found["inflation"].tolist() == [mean["inflation"]] * 12
     assert found["rank"].tolist() == list(range(1, 13))
     last = season.score[0, -1]
@@ -86,7 +86,7 @@ def test_all_that_is_planned_is_kept_once():
     assert {p for w, p, _ in planned if w == "as assumed"} == set(POLICIES)
     assert {world for world, _, _ in planned} == set(WORLDS)
     changing = {
-        name for name, rules in reforms.PROPOSALS.items() if rules != reforms.BASELINE
+        name for name, rules in measures.PROPOSALS.items() if rules != measures.BASELINE
     }
     for world in set(WORLDS) - {"as assumed"}:
         assert {p for w, p, _ in planned if w == world} == {
@@ -100,7 +100,7 @@ def test_all_that_is_planned_is_kept_once():
     assert rows == {(w, p): n for w, p, n in planned}
     for (_, _), part in kept.groupby(["world", "policy"]):
         assert sorted(part["replicate"]) == list(range(len(part)))
-    assert list(kept) == ["world", "policy", "replicate", *reforms.MEASURES]
+    assert list(kept) == ["world", "policy", "replicate", *measures.MEASURES]
     assert kept[["tau", "coverage", "open_share"]].notna().all(axis=None)
 
 
@@ -115,20 +115,20 @@ def test_the_whole_laboratory_is_kept():
 
 
 def test_policies_and_worlds():
-    changing = {k: v for k, v in reforms.PROPOSALS.items() if v != reforms.BASELINE}
+    changing = {k: v for k, v in measures.PROPOSALS.items() if v != measures.BASELINE}
     assert POLICIES.items() >= changing.items()
-    assert POLICIES["baseline"] == reforms.BASELINE == arena.Rules()
+    assert POLICIES["baseline"] == measures.BASELINE == scenario.Rules()
     assert len(set(POLICIES.values())) == len(POLICIES)
     # The paper's four changes at once; LMArena's two.
-    rules = [reforms.PROPOSALS[x] for x in ("no-retraction", "variant-cap")]
-    rules += [reforms.PROPOSALS[x] for x in ("equal-removal", "fair-sampling")]
-    assert POLICIES["paper"] == arena.Rules(
+    rules = [measures.PROPOSALS[x] for x in ("no-retraction", "variant-cap")]
+    rules += [measures.PROPOSALS[x] for x in ("equal-removal", "fair-sampling")]
+    assert POLICIES["paper"] == scenario.Rules(
         sampling=rules[3].sampling,
         retirement=rules[2].retirement,
         cap=rules[1].cap,
         correction=rules[0].correction,
     )
-    assert POLICIES["adopted"] == arena.Rules(provisional=True, weighting="pairs")
+    assert POLICIES["adopted"] == scenario.Rules(provisional=True, weighting="pairs")
     base = experiments.world()
     assert base == experiments.world("as assumed")
     for name, changes in WORLDS.items():
@@ -146,7 +146,7 @@ def test_policies_and_worlds():
 
 
 def test_the_weeks_have_the_votes_of_the_record():
-    world, cast = experiments.world(), experiments.record()
+    world, cast = experiments.world(), experiments.recorded_cast()
     assert world.weeks == cast.listed.max() + 1
     history = data.load("votes_by_month").drop_duplicates(["snapshot", "model"])
     votes = history.pivot_table("votes_cumulative", "model", "snapshot")
@@ -170,7 +170,7 @@ def test_the_weeks_have_the_votes_of_the_record():
 
 def test_variants_of_the_record():
     counted = data.load("private_variants").set_index("provider")["main_arena"]
-    cast = experiments.record()
+    cast = experiments.recorded_cast()
     for place in cast.tested:
         assert cast.variants[place] == counted[cast.provider[place]]
     quarter = pd.Series(cast.listed[cast.tested] // 13)

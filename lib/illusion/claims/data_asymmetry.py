@@ -32,7 +32,7 @@ def percent(column: str) -> pd.Series:
 @cache
 def since_june() -> pd.Series:
     """Return the votes that each model gained since 19 June 2024."""
-    gained = exposure.gained(data.load("votes_by_month"))
+    gained = exposure.new_votes(data.load("votes_by_month"))
     return gained.sum(axis=1)
 
 
@@ -126,7 +126,7 @@ def times_68() -> Finding:
 
 def highest() -> Finding:
     """Highest share of proprietary models, by month and by quarter."""
-    gained = exposure.gained(data.load("votes_by_month"))
+    gained = exposure.new_votes(data.load("votes_by_month"))
     gained = gained.loc[:, gained.columns < "2025-04-01"]
     kind = board()["licence_class"]
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from illusion import data
 from illusion.claims import Finding, ranking
-from illusion.overfitting import overfitting
+from illusion.overfitting import transfer
 from illusion.rating import ratings
 
 
@@ -25,10 +25,10 @@ def setup() -> pd.Series:
     return data.load("finetuning_setup").set_index("item")["value"]
 
 
-def gain(percent: int, column: str, items: str) -> overfitting.Gain:
+def gain(percent: int, column: str, items: str) -> transfer.WinRateGain:
     """Return the gain of a model over the one without Arena data."""
     share = arms()[column]
-    return overfitting.gain(share[0], share[percent], int(setup()[items]))
+    return transfer.win_rate_gain(share[0], share[percent], int(setup()[items]))
 
 
 def relative(percent: int) -> Finding:
@@ -71,8 +71,8 @@ def mmlu(percent: int) -> Finding:
 def hard_agreement() -> Finding:
     """Agreement of ArenaHard with the public votes, on the 20 models of its paper."""
     hard = data.load("arenahard_2024-07")
-    models = overfitting.on_both(hard, ranking.public_board())
-    found = overfitting.agreement(models.query("in_published_agreement"))
+    models = transfer.on_both(hard, ranking.public_board())
+    found = transfer.agreement(models.query("in_published_agreement"))
     why = (
         f"On the votes of August 2024: {found.agreeing} pairs alike less "
         f"{found.separated - found.agreeing} otherwise, of {found.separated} that both "

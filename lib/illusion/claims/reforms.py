@@ -12,8 +12,8 @@ from illusion import data
 from illusion.claims import Finding, ranking
 from illusion.data_asymmetry import exposure
 from illusion.private_testing import selection
-from illusion.rating import boards
-from illusion.reforms import reforms
+from illusion.rating import batch
+from illusion.reforms import measures
 from illusion.reforms.experiments import world
 
 ASSUMED = "as assumed"
@@ -23,7 +23,7 @@ ASSUMED = "as assumed"
 def effects(world: str = ASSUMED) -> pd.DataFrame:
     """Return every policy's measures in a world, and their changes."""
     runs = data.load("arena_runs").query("world == @world")
-    return reforms.summary(runs, "baseline")
+    return measures.summary(runs, "baseline")
 
 
 def clearly(world: str, policy: str, measure: str) -> int:
@@ -107,8 +107,8 @@ def wider() -> Finding:
     score = ranking.public_board()["score"].reindex(votes.models).to_numpy()[None]
     tie = float(votes.ties.sum() / votes.n_battles)
     plain, weighted = (
-        boards.standard_errors(met, score, weighting=w, tie_rate=tie).mean()
-        for w in boards.WEIGHTING
+        batch.standard_errors(met, score, weighting=w, tie_rate=tie).mean()
+        for w in batch.WEIGHTING
     )
     why = f"On the public votes they become {weighted / plain:.2f} times as wide."
     return Finding(float(weighted > plain), why)
@@ -117,7 +117,7 @@ def wider() -> Finding:
 def representative() -> Finding:
     """Tell whether weighing pairs alike serves all models, in two senses."""
     met = ranking.public_votes().battles
-    uneven = [exposure.gini(boards.weights(met, w) * met) for w in boards.WEIGHTING]
+    uneven = [exposure.gini(batch.weights(met, w) * met) for w in batch.WEIGHTING]
     why = (
         f"It makes pairs count evenly (Gini {uneven[0]:.2f} to {uneven[1]:.2f} on the "
         f"public votes). Of 1,000 pairs, {moved(ASSUMED, 'inverse-frequency')} come "

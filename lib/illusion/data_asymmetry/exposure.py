@@ -67,7 +67,7 @@ def shares(amount: pd.Series, group: pd.Series) -> pd.Series:
     return (amount.groupby(group).sum() / total).sort_values(ascending=False)
 
 
-def gained(cumulative: pd.DataFrame) -> pd.DataFrame:
+def new_votes(cumulative: pd.DataFrame) -> pd.DataFrame:
     """Votes gained per period from cumulative counts.
 
     Parameters

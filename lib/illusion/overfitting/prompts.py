@@ -124,7 +124,7 @@ class Stream:
         return self.only(~self.repeat)
 
 
-def draw_stream(
+def simulate_stream(
     months: int, rng: np.random.Generator, model: StreamModel | None = None
 ) -> Stream:
     """Draw the prompts of some months of 30 days; by default, of the default model.

@@ -125,7 +125,7 @@ class Goodhart:
     quality: np.ndarray
 
 
-def draw_votes(
+def simulate_votes(
     models: tuple[str, ...],
     quality: np.ndarray,
     mean_style: np.ndarray,
@@ -174,7 +174,7 @@ def draw_votes(
 
 
 @one_thread
-def fit(votes: StyledVotes, controls: Sequence[int] = ()) -> StyleFit:
+def fit_controlled(votes: StyledVotes, controls: Sequence[int] = ()) -> StyleFit:
     """Bradley-Terry scores with style as covariates, by Newton's method.
 
     Parameters

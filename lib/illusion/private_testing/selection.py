@@ -381,7 +381,7 @@ def even_gap(n: int, other: int, sd: float) -> float:
     return brentq(lambda gap: chance_ahead(n, other, gap, sd) - 0.5, -far, far)
 
 
-def draw(
+def simulate_votes(
     n: int,
     votes: int,
     n_replicates: int,
@@ -395,7 +395,7 @@ def draw(
     Every variant meets well-known opponents of the variants' mean skill. Then its
     wins plus half its ties say all that the votes say about it, and the
     Bradley-Terry score of a total is known: no fit is needed
-    (:func:`draw_boards` makes one).
+    (:func:`simulate_boards` makes one).
 
     Parameters
     ----------
@@ -441,7 +441,7 @@ def draw(
     return Replicates(elo_difference(published), skills)
 
 
-def draw_boards(
+def simulate_boards(
     n: int,
     votes: int,
     n_replicates: int,
@@ -457,7 +457,7 @@ def draw_boards(
     Parameters
     ----------
     n, votes, n_replicates, rng, skill_sd, tie_rate
-        As for :func:`draw`.
+        As for :func:`simulate_votes`.
     pool : ndarray, optional
         True skills of the opponents, Elo points around the variants' mean; ten
         equals if not given. `votes` is a multiple of their number, and every

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from illusion.rating.likelihood import one_thread
-
-if TYPE_CHECKING:
-    from illusion.rating.ratings import Ratings
+from illusion.rating.ratings import Ratings
 
 
 @dataclass(frozen=True, eq=False)

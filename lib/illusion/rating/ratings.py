@@ -15,7 +15,7 @@ import numpy as np
 from scipy.linalg import cho_solve
 from scipy.special import expit, ndtri
 
-from illusion.rating import battles, ranks
+from illusion.rating import battles
 from illusion.rating.battles import PairCounts
 from illusion.rating.likelihood import (
     ELO,
@@ -117,14 +117,15 @@ class Ratings:
         import pandas as pd
 
         columns = {
-            "rank": ranks.by_score(self.score),
             "score": self.score,
             "lower": self.lower,
             "upper": self.upper,
             "battles": self.battles,
         }
-        index = pd.Index(self.models, name="model")
-        return pd.DataFrame(columns, index).sort_values("rank", kind="stable")
+        table = pd.DataFrame(columns, pd.Index(self.models, name="model"))
+        rank = table["score"].rank(ascending=False, method="min").astype(int)
+        table.insert(0, "rank", rank)
+        return table.sort_values("rank", kind="stable")
 
 
 @dataclass(frozen=True)

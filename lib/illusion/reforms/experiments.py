@@ -20,9 +20,9 @@ import pandas as pd
 from scipy.special import ndtri
 
 from illusion import data
-from illusion.reforms import arena, reforms
-from illusion.reforms.arena import Cast, Rules, World
-from illusion.reforms.reforms import AT_A_TIME, BASELINE, MEASURES, PROPOSALS
+from illusion.reforms import arena, measures
+from illusion.reforms.measures import AT_A_TIME, BASELINE, MEASURES, PROPOSALS
+from illusion.reforms.scenario import Cast, Rules, World
 from illusion.silent_deprecation import deprecation
 
 SEED = 2504
@@ -69,7 +69,7 @@ LAB = {
 BIG = ("OpenAI", "Google", "Anthropic", "Meta")  # the paper's four largest
 
 
-def record(variants: pd.Series | None = None) -> Cast:
+def recorded_cast(variants: pd.Series | None = None) -> Cast:
     """Take the public record, June 2024 to April 2025, as a cast.
 
     Parameters
@@ -114,7 +114,7 @@ def world(name: str = "as assumed") -> World:
     votes = history.pivot_table("votes_cumulative", "model", "snapshot")
     battles = votes.ffill(axis=1).sum() / 2
     day = (battles.index - battles.index[0]).days.to_numpy()
-    cast = record()
+    cast = recorded_cast()
     ends = 7 * np.arange(cast.listed.max() + 2)
     # The record ends within the last week; its last pace is kept up.
     pace = (battles.iloc[-1] - battles.iloc[-2]) / (day[-1] - day[-2])
@@ -141,11 +141,11 @@ def play(
     Returns
     -------
     DataFrame
-        As :func:`illusion.reforms.reforms.measure`, indexed by ``replicate``. With the
+        As :func:`illusion.reforms.measures.measure`, indexed by ``replicate``. With the
         seed of the book, so that the first replicates are those of its tables.
     """
     season = arena.simulate(cast, world, rules, n_replicates, SEED, **options)
-    return reforms.measure(season, cast, rules).rename_axis("replicate")
+    return measures.measure(season, cast, rules).rename_axis("replicate")
 
 
 def planned() -> Iterator[tuple[str, str, int]]:
@@ -167,7 +167,7 @@ def cell(variants: int, spread: int, sampling: str, retirement: str) -> pd.DataF
     spread : int
         Standard deviation of their skill, Elo points.
     sampling, retirement : str
-        As in :class:`illusion.reforms.arena.Rules`.
+        As in :class:`illusion.reforms.scenario.Rules`.
 
     Returns
     -------
@@ -178,7 +178,7 @@ def cell(variants: int, spread: int, sampling: str, retirement: str) -> pd.DataF
         ``inflation``, ``held`` (of the twelve, intervals that hold the truth) and
         ``wrong`` (pairs of the twelve in the wrong order).
     """
-    cast = record(pd.Series(variants, index=list(BIG)))
+    cast = recorded_cast(pd.Series(variants, index=list(BIG)))
     rules = Rules(sampling, retirement)
     assumed = replace(world(), variant_sd=float(spread))
     season = arena.simulate(cast, assumed, rules, GRID_REPLICATES, SEED)
@@ -200,7 +200,7 @@ def cell(variants: int, spread: int, sampling: str, retirement: str) -> pd.DataF
             "score": score[0],
             "half_width": half_width[0],
             "truth": truth[0],
-            "inflation": reforms.measure(season, cast, rules)["inflation"].mean(),
+            "inflation": measures.measure(season, cast, rules)["inflation"].mean(),
             "held": (np.abs(score - truth) <= half_width).sum(axis=1).mean(),
             "wrong": wrong.mean(),
         }
@@ -209,7 +209,7 @@ def cell(variants: int, spread: int, sampling: str, retirement: str) -> pd.DataF
 
 def runs(processes: int) -> pd.DataFrame:
     """Play all that is planned: a row per world, policy and replicate."""
-    cast, parts = record(), []
+    cast, parts = recorded_cast(), []
     for name, policy, times in planned():
         print(f"{name}: {policy}", file=sys.stderr)
         measured = play(cast, world(name), POLICIES[policy], times, processes=processes)

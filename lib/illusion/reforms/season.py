@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from scipy.special import expit
 
-from illusion.rating import boards
+from illusion.rating import batch
 from illusion.rating.likelihood import ELO, NotConvergedError
 from illusion.rating.ratings import tie_probability
+from illusion.reforms import corrections
+from illusion.reforms.scenario import (
+    POWERS,
+    Cast,
+    Rules,
+    Season,
+    World,
+    variants_tested,
+)
 
-if TYPE_CHECKING:
-    from illusion.reforms.arena import Cast, Rules, World
-
-# The power of its battles by which a pair's chance of one more falls.
-POWERS = {"uniform": 0.0, "inverse": 1.0, "variance": 1.5}
 CONVERGED = 3_000  # battles: policy of 2024-12-15
 
 
@@ -43,7 +45,7 @@ def votes_saved(score: np.ndarray) -> tuple[float, float]:
     for share in (np.ones(len(a)), rule * len(a) / rule.sum()):
         met = np.zeros((1, n, n))
         met[0, a, b] = met[0, b, a] = share
-        of_scores = boards.standard_errors(
+        of_scores = batch.standard_errors(
             met, score[None], weighting="battles", tie_rate=0
         )
         errors.append([np.sqrt(variance / share).mean(), of_scores.mean()])
@@ -101,8 +103,6 @@ class Block:
     ----------
     cast, world, rules
         As for :func:`illusion.reforms.arena.simulate`.
-    variants : ndarray of int, shape (models,)
-        Variants that are tested for each listing.
     size : int
         Replicates.
     seed : list of int
@@ -113,12 +113,11 @@ class Block:
         cast: Cast,
         world: World,
         rules: Rules,
-        variants: np.ndarray,
         size: int,
         seed: list[int],
     ) -> None:
         self.cast, self.world, self.rules = cast, world, rules
-        self.variants = variants
+        self.variants = variants_tested(cast, rules)
         n = len(cast.skill)
         # What nature draws depends neither on the rules nor on what comes of them.
         nature, self.rng = (np.random.default_rng([*seed, part]) for part in (0, 1))
@@ -135,18 +134,19 @@ class Block:
         self.retired = np.zeros((size, n), dtype=bool)
         self.spread, self.freedom = np.zeros(size), 0
 
-    def play(self, served: np.ndarray) -> tuple[np.ndarray, ...]:
+    def play(self, served: np.ndarray, private: int) -> Season:
         """Play all weeks.
 
         Parameters
         ----------
         served : ndarray, shape (weeks,)
             Battles between public models.
+        private : int
+            Battles that chose variants and count for no score.
 
         Returns
         -------
-        tuple of ndarray
-            The arrays of :class:`illusion.reforms.arena.Season`, in their order.
+        Season
         """
         cast, (size, n), weeks = self.cast, self.skill.shape, self.world.weeks
         score, truth, battles = np.full((3, size, weeks, n), np.nan, dtype=np.float32)
@@ -173,13 +173,22 @@ class Block:
             truth[:, week, :m] = self.goal[:, :m]
             battles[:, week, :m] = total
             self.retire(total)
-        error = boards.standard_errors(
+        error = batch.standard_errors(
             self.battles,
             self.score,
             weighting=self.rules.weighting,
             tie_rate=self.world.tie_rate,
         )
-        return score, truth, battles, self.skill, self.chosen_by, error, active
+        return Season(
+            score=score,
+            truth=truth,
+            battles=battles,
+            skill=self.skill,
+            chosen_by=self.chosen_by,
+            standard_error=error,
+            active=active,
+            private=private,
+        )
 
     def chance(self, gap: np.ndarray, lean: np.ndarray, share: float) -> np.ndarray:
         """Win probability when the second task has `share` of the battles."""
@@ -267,20 +276,20 @@ class Block:
             self.spread += ((estimate - mean[:, None]) ** 2).sum(axis=1)
             self.freedom += n - 1
             noise = variance.mean(axis=1) * (1 - world.tie_rate)
-            self.excess[:, f] = best - boards.shrink(
+            self.excess[:, f] = best - corrections.shrink(
                 best, mean, noise, self.spread, self.freedom
             )
         if rules.correction == "ranked":
-            alike = np.zeros(n), np.ones(n)
+            maker, weight = np.zeros(n), np.ones(n)
             for r in range(size):
-                moved = boards.as_ranked(estimate[r], alike[1], belief[r], alike[0])
+                moved = corrections.as_ranked(estimate[r], weight, belief[r], maker)
                 self.excess[r, f] = best[r] - moved[chosen[r]]
 
     def fit(self, m: int, share: float) -> None:
         """Fit the board of the models listed, and what it would be without end."""
         battles, points = self.battles[:, :m, :m], self.points[:, :m, :m]
-        weight = boards.weights(battles, self.rules.weighting)
-        self.score[:, :m] = boards.climb(
+        weight = batch.weights(battles, self.rules.weighting)
+        self.score[:, :m] = batch.climb(
             weight * battles, weight * points, self.score[:, :m]
         )
         skill, lean = self.skill[:, :m], self.lean[:, :m]
@@ -288,7 +297,7 @@ class Block:
         if self.world.drift_sd:
             gap, apart = (x[:, :, None] - x[:, None, :] for x in (skill, lean))
             once = np.broadcast_to(1.0 - np.eye(m), gap.shape)
-            goal = boards.climb(once, once * self.chance(gap, apart, share), goal)
+            goal = batch.climb(once, once * self.chance(gap, apart, share), goal)
         self.goal[:, :m] = goal
 
     def published(self, total: np.ndarray) -> np.ndarray:
@@ -300,7 +309,7 @@ class Block:
         maker = self.cast.provider[:m]
         return np.stack(
             [
-                boards.as_ranked(score[r], total[r], self.belief[r, :m], maker)
+                corrections.as_ranked(score[r], total[r], self.belief[r, :m], maker)
                 for r in range(len(score))
             ]
         )

@@ -17,7 +17,7 @@ from illusion.rating.likelihood import ELO, one_thread
 
 
 @dataclass(frozen=True)
-class Gain:
+class WinRateGain:
     """A change of a share, measured on one set of items, in three units.
 
     Attributes
@@ -69,9 +69,9 @@ class Agreement:
         return (2 * self.agreeing - self.separated) / self.pairs
 
 
-def gain(
+def win_rate_gain(
     before: float, after: float, n_items: int, overlap: str = "independent"
-) -> Gain:
+) -> WinRateGain:
     """Gain from one share of items to another, and its standard error.
 
     Parameters
@@ -88,7 +88,7 @@ def gain(
 
     Returns
     -------
-    Gain
+    WinRateGain
         Errors of the relative gain and of Elo points by the delta method. They are
         of the items only: another training run or another judge is not in them.
 
@@ -124,7 +124,7 @@ def gain(
 
     sign = np.array([-1.0, 1.0])
     points = ratings.elo_difference(p)
-    return Gain(
+    return WinRateGain(
         absolute=after - before,
         absolute_error=error(sign),
         relative=after / before - 1,

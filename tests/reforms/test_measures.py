@@ -8,9 +8,9 @@ import pytest
 
 from illusion import data
 from illusion.data_asymmetry.exposure import gini
-from illusion.reforms import reforms
-from illusion.reforms.arena import Cast, Rules, Season
-from illusion.reforms.reforms import BASELINE, MEASURES, PROPOSALS
+from illusion.reforms import measures
+from illusion.reforms.measures import BASELINE, MEASURES, PROPOSALS
+from illusion.reforms.scenario import Cast, Rules, Season
 
 WEEKS, N, TESTED = 20, 14, (12, 13)  # two models are listed later, from variants
 SKILL = np.linspace(130, -130, N)
@@ -49,7 +49,7 @@ def season(models: Cast | None = None, replicates: int = 2, **changes) -> Season
 
 
 def measured(played: Season, rules: Rules = BASELINE, models=None) -> pd.DataFrame:
-    return reforms.measure(played, models or cast(), rules)
+    return measures.measure(played, models or cast(), rules)
 
 
 def test_a_perfect_board():
@@ -194,12 +194,12 @@ def test_who_came_too_late_is_not_followed():
 def test_provisional_scores_are_hidden_until_fresh_votes():
     rules = replace(BASELINE, provisional=True)
     played = season(chosen_by=np.tile(np.where(np.arange(N) >= 12, 600.0, 0), (2, 1)))
-    shown = reforms._shown(played, cast(), rules)
+    shown = measures._shown(played, cast(), rules)
     np.testing.assert_array_equal(
-        shown[:, :, :13], reforms._shown(played, cast(), BASELINE)[:, :, :13]
+        shown[:, :, :13], measures._shown(played, cast(), BASELINE)[:, :, :13]
     )
     # 500 battles a week from week 7 on, of which 600 chose the variant.
-    assert reforms._first_week(shown)[0, 13] == 7 + 5
+    assert measures._first_week(shown)[0, 13] == 7 + 5
     played.score[:, 7, 13] += 40
     played.score[:, 12, 13] += 6
     played.score[:, 15, 13] += 4
@@ -209,12 +209,12 @@ def test_provisional_scores_are_hidden_until_fresh_votes():
     assert (found["inflation_later"] == 2).all()
     assert (found["days"] == 7 * 6 / 2).all()  # it is near from the 6th week only
     # A cap of ten is not more than ten, and 2,000 are enough.
-    capped = reforms._shown(played, cast(), replace(rules, cap=10))
+    capped = measures._shown(played, cast(), replace(rules, cap=10))
     assert capped[:, 7, 13].all()
     exact = season()
-    assert reforms._first_week(reforms._shown(exact, cast(), rules))[0, 13] == 7 + 3
+    assert measures._first_week(measures._shown(exact, cast(), rules))[0, 13] == 7 + 3
     old = cast(variants=np.array([30] + [1] * 13))
-    assert reforms._shown(season(), old, rules)[:, 0, 0].all()
+    assert measures._shown(season(), old, rules)[:, 0, 0].all()
 
 
 def test_a_hidden_model_is_no_number_one():
@@ -251,7 +251,7 @@ def table() -> pd.DataFrame:
 
 
 def test_summary_by_hand():
-    found = reforms.summary(table(), "base")
+    found = measures.summary(table(), "base")
     assert set(found.index) == {
         (p, m) for p in ("base", "other") for m in ("inflation", "tau")
     }
@@ -298,7 +298,7 @@ def test_effects(name, start, change, error, effect):
             name: [start, start, start + change - error, start + change + error],
         }
     )
-    found = reforms.summary(runs, "base").loc[("other", name)]
+    found = measures.summary(runs, "base").loc[("other", name)]
     assert found["change_error"] == pytest.approx(error, abs=1e-12)
     assert found["effect"] == effect
 
@@ -323,5 +323,5 @@ def test_proposals_are_those_of_the_table_and_do_what_it_says():
     }.items():
         assert PROPOSALS[name] == replace(Rules(), **changed), name
     assert "3" in asked.loc["variant-cap", "proposal"]
-    for number in (f"{reforms.FRESH:,}", str(reforms.MANY)):
+    for number in (f"{measures.FRESH:,}", str(measures.MANY)):
         assert number in asked.loc["provisional-score", "proposal"]

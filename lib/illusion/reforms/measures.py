@@ -11,7 +11,7 @@ from scipy.special import ndtri
 from scipy.stats import kendalltau
 
 from illusion.data_asymmetry.exposure import gini
-from illusion.reforms.arena import (
+from illusion.reforms.scenario import (
     QUARTER,
     TEST_WEEKS,
     Cast,
