@@ -394,7 +394,7 @@ def test_what_readers_know_of_the_spread():
     models = cast(9, listed=[0] * 7 + [1, 4], variants=[1] * 7 + [4, 10])
     rules = Rules(correction="shrunk")
     block = new_block(models, replace(WORLD, variant_sd=90.0), rules, 50, [5, 0])
-    block.play(arena._served(models, WORLD, rules)[0])
+    block.play(arena._served(models, WORLD, rules)[0], 0)
     assert block.freedom == 3 + 9
     sd = (90**2 + selection.standard_error(2000, 0.35) ** 2) ** 0.5
     assert (block.spread / 12).mean() == pytest.approx(sd**2, rel=0.15)
