@@ -4,12 +4,10 @@
 """
 
 import argparse
-from pathlib import Path
 
+from bookbuild import tree
 from bookbuild.browser import NoBrowserError
 from bookbuild.site import BuildError
-
-TREE = Path(__file__).resolve().parents[2]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -36,17 +34,18 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _run(command: str, names: list[str]) -> None:
     """Carry out a command, loading what it needs and no more."""
-    build = TREE / "_build"
+    build = tree.ROOT / tree.BUILD
+    chapters = tree.ROOT / tree.CHAPTERS
     if command == "answers":
         from bookbuild import answers
 
         for name in names:
-            print(f"{name}: {answers.renew(TREE / 'chapters', name)} exercises")
+            print(f"{name}: {answers.renew(chapters, name)} exercises")
         return
     if command == "times":
         from bookbuild import times
 
-        print(times.measure(TREE / "chapters").to_string(index=False))
+        print(times.measure(chapters).to_string(index=False))
         return
     if command == "student":
         from bookbuild import student
@@ -61,7 +60,7 @@ def _run(command: str, names: list[str]) -> None:
 
         made = pdf.make(build / "pdf")
     for path in made:
-        print(path.relative_to(TREE))
+        print(path.relative_to(tree.ROOT))
 
 
 if __name__ == "__main__":

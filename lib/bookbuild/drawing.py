@@ -16,7 +16,15 @@ import vl_convert
 
 from illusion.telling.charts import is_single
 
-__all__ = ["NARROW", "VL_VERSION", "clean_svg", "fit", "svg_width", "to_pdf", "to_svg"]
+__all__ = [
+    "NARROW",
+    "VL_VERSION",
+    "clean_svg",
+    "sized",
+    "svg_width",
+    "to_pdf",
+    "to_svg",
+]
 
 VL_VERSION = "6.4"
 """Drawn with Altair's own version; JupyterLab draws the same charts with 5."""
@@ -29,7 +37,7 @@ _NARROW_LABEL = 130
 Spec = dict[str, Any]
 
 
-def fit(spec: Spec, width: int) -> Spec:
+def sized(spec: Spec, width: int) -> Spec:
     """Return the chart at a given width, its panels stacked on a phone.
 
     Parameters

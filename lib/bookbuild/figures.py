@@ -90,7 +90,7 @@ def chart_html(spec: dict, key: str) -> str:
     pictures, sizes = [], {}
     scrolls = False
     for name, width in (("wide", WIDTH), ("narrow", drawing.NARROW)):
-        sized = drawing.fit(spec, width)
+        sized = drawing.sized(spec, width)
         svg = drawing.to_svg(json.dumps(sized, sort_keys=True))
         scrolls = scrolls or drawing.svg_width(svg) > width * _TOLERANCE
         svg = drawing.clean_svg(svg, f"{key}-{name[0]}-")

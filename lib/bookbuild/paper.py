@@ -7,14 +7,15 @@ leads to a page of it. Whatever the theme has around the text is left out.
 
 import html
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urldefrag, urljoin
 
-import yaml
 from bs4 import BeautifulSoup, Tag
+
+from bookbuild.tree import pages, read
 
 __all__ = ["ORIGIN", "SOURCES", "Book", "Page", "document", "read_book", "read_page"]
 
@@ -82,26 +83,14 @@ def read_book(tree: Path) -> Book:
     tree
         Where ``_config.yml``, ``_toc.yml`` and ``CITATION.cff`` are.
     """
-    config, toc, citation = (
-        yaml.safe_load((tree / name).read_text(encoding="utf-8"))
-        for name in ("_config.yml", "_toc.yml", "CITATION.cff")
-    )
+    config, citation = read(root=tree), read("CITATION.cff", tree)
     return Book(
         title=config["title"],
         author=config["author"],
         version=f"Version {citation['version']}, {citation['date-released']}",
         abstract=citation["abstract"].strip(),
-        pages=tuple(_files(toc)),
+        pages=tuple(pages(tree)),
     )
-
-
-def _files(part: dict) -> Iterator[str]:
-    """Yield the pages of a table of contents, in order."""
-    if name := part.get("root") or part.get("file"):
-        yield re.sub(r"\.(ipynb|md)$", "", name)
-    for key in ("parts", "chapters", "sections"):
-        for child in part.get(key, []):
-            yield from _files(child)
 
 
 def read_page(site: Path, name: str) -> Page:

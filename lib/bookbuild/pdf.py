@@ -26,12 +26,11 @@ from pypdf.generic import (
     TextStringObject,
 )
 
-from bookbuild import browser, paper
+from bookbuild import browser, paper, tree
 from bookbuild.site import build
 
 __all__ = ["faces", "make", "open_document", "print_pages", "render"]
 
-TREE = Path(__file__).resolve().parents[2]
 DOCUMENT = f"{paper.ORIGIN}paper.html"
 
 # Adobe's Source family (SIL Open Font License 1.1), so that the book looks alike
@@ -95,7 +94,7 @@ def make(out: Path, site: Path | None = None) -> list[Path]:
         If the book does not build.
     """
     with browser.start() as chromium, tempfile.TemporaryDirectory() as folder:
-        return print_pages(chromium, site or build(TREE, Path(folder)), out)
+        return print_pages(chromium, site or build(tree.ROOT, Path(folder)), out)
 
 
 def print_pages(
@@ -112,7 +111,7 @@ def print_pages(
     names
         The pages, such as ``"chapters/ranking"``; all of ``_toc.yml`` if not given.
     """
-    book = paper.read_book(TREE)
+    book = paper.read_book(tree.ROOT)
     pages = [paper.read_page(site, name) for name in names or book.pages]
     sources = paper.read_page(site, f"chapters/{paper.SOURCES}").sources
     printed = {page.stem: [page] for page in pages} | {"book": pages}

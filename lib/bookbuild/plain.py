@@ -10,19 +10,20 @@ import ast
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from urllib.parse import quote
 
 import nbformat
 from pybtex.database import Entry, Person, parse_file
 from pybtex.richtext import Text
 
+from bookbuild.tree import ROOT
+
 __all__ = ["GLUE_MIME", "PlainError", "glued", "plain"]
 
 GLUE_MIME = "application/papermill.record/text/plain"
 """What myst_nb's ``glue`` stores a value under."""
 
-REFERENCES = Path(__file__).resolve().parents[2] / "references.bib"
+REFERENCES = ROOT / "references.bib"
 
 _FENCE = re.compile(r"\s*(`{3,}|:{3,}|~{3,})\s*(.*)")
 _DIRECTIVE = re.compile(r"\{([\w:-]+)\}\s*(.*)")

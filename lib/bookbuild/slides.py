@@ -12,7 +12,7 @@ import json
 import math
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import distribution
 from pathlib import Path
@@ -20,7 +20,6 @@ from typing import Any
 
 import jinja2
 import nbformat
-import yaml
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from nbconvert.exporters import SlidesExporter
@@ -29,14 +28,13 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from bookbuild import drawing, mathfont, repairs
+from bookbuild import drawing, mathfont, repairs, tree
 from bookbuild.mathml import to_mathml
 from bookbuild.plain import glued, plain
 from illusion.telling.charts import FIGURE_MIME, MIME, is_single
 
 __all__ = ["HEIGHT", "MAX_CLAIMS", "MAX_ROWS", "WIDTH", "SlidesError", "draw", "make"]
 
-TREE = Path(__file__).resolve().parents[2]
 
 WIDTH, HEIGHT = 1280, 720
 """Of a slide, in CSS pixels; it is scaled to the screen."""
@@ -71,9 +69,7 @@ class SlidesError(ValueError):
     """A chapter whose slides cannot be made, with what to change."""
 
 
-def make(
-    out: Path = TREE / "_build" / "slides", names: Sequence[str] = ()
-) -> list[Path]:
+def make(out: Path, names: Sequence[str] = ()) -> list[Path]:
     """Write a deck of slides for each chapter, and a page that lists them.
 
     Parameters
@@ -94,7 +90,7 @@ def make(
         If a chapter is not known, has no slides, or has a cell that cannot stand
         on one.
     """
-    chapters = _chapters()
+    chapters = tree.notebooks()
     decks = {}
     for name in names or chapters:
         if name not in chapters:
@@ -145,13 +141,13 @@ def draw(spec: Mapping[str, Any], key: str, height: int = _CHART_HEIGHT) -> str:
         config["legend"] = {**config.get("legend", {}), "offset": 36}
     spec = {**spec, "config": config}
     scale = _SCALE
-    sized = drawing.fit(spec, int(_CHART_WIDTH / scale))
+    sized = drawing.sized(spec, int(_CHART_WIDTH / scale))
     if is_single(sized):
         least, most = _range(sized)
         own, around = _heights(sized)
         if (own * least + around) * scale > height:
             scale = height / (own * least + around)
-            sized = drawing.fit(spec, int(_CHART_WIDTH / scale))
+            sized = drawing.sized(spec, int(_CHART_WIDTH / scale))
             own, around = _heights(sized)
         wanted = height / scale - around
         sized["height"] = int(min(max(wanted, own * least), own * most))
@@ -190,23 +186,6 @@ def _range(spec: Mapping[str, Any]) -> tuple[float, float]:
     return (max(fonts) + 1) / _ROW, 2
 
 
-def _chapters() -> dict[str, Path]:
-    """Return the notebooks of the table of contents by name, in its order."""
-    toc = yaml.safe_load((TREE / "_toc.yml").read_text(encoding="utf-8"))
-    paths = (TREE / f"{file}.ipynb" for file in _files(toc))
-    return {path.stem: path for path in paths if path.exists()}
-
-
-def _files(toc: Any) -> Iterator[str]:
-    """Yield the files of a table of contents, at every depth."""
-    if isinstance(toc, Mapping):
-        yield from (toc[key] for key in ("root", "file") if key in toc)
-        toc = list(toc.values())
-    if isinstance(toc, list):
-        for part in toc:
-            yield from _files(part)
-
-
 def _deck(notebook: NotebookNode) -> str:
     """Return a notebook's slides as a page, or nothing if it has none."""
     values = glued(notebook)
@@ -227,7 +206,8 @@ def _deck(notebook: NotebookNode) -> str:
                 "outputs, give it metadata `slide`, or take it off."
             )
         if not shown:
-            content = f'<p class="book">{html.escape(_book())}</p>\n{content}'
+            book = tree.read()["title"]
+            content = f'<p class="book">{html.escape(book)}</p>\n{content}'
         # The exporter makes the slides; what stands on them is ready.
         made = nbformat.v4.new_markdown_cell(content)
         made.metadata.slideshow = {"slide_type": kind}
@@ -358,12 +338,6 @@ def _environment() -> jinja2.Environment:
     return jinja2.Environment(loader=loader, autoescape=True)
 
 
-def _book() -> str:
-    """Return the book's title."""
-    config = (TREE / "_config.yml").read_text(encoding="utf-8")
-    return yaml.safe_load(config)["title"]
-
-
 def _index(pages: Mapping[str, str]) -> str:
     """Return the page that lists the decks."""
     titles = {
@@ -371,7 +345,7 @@ def _index(pages: Mapping[str, str]) -> str:
         for name, page in pages.items()
     }
     template = _environment().get_template("slides_index.html.j2")
-    return template.render(titles=titles, book=_book())
+    return template.render(titles=titles, book=tree.read()["title"])
 
 
 def _write_style(out: Path, pages: Iterable[str]) -> None:

@@ -18,12 +18,12 @@ import yaml
 
 from bookbuild.plain import glued, plain
 from bookbuild.site import build
+from bookbuild.tree import CONFIG, ROOT, TOC, read
 
 __all__ = ["StubError", "make", "notebooks", "pack", "stub", "without_solutions"]
 
-TREE = Path(__file__).resolve().parents[2]
 FOR_TEACHERS = ["instructors"]
-_SITE = ("_config.yml", "_toc.yml", "_static", "references.bib", "chapters")
+_SITE = (CONFIG, TOC, "_static", "references.bib", "chapters")
 _KIT = ("lib", "data", "requirements.txt", "pyproject.toml", "LICENSE", "CITATION.cff")
 _LOOKED_UP = ("glossary.md", "notation.md")
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.egg-info", ".ipynb_checkpoints")
@@ -180,7 +180,7 @@ def notebooks(chapters: Path) -> dict[str, nbformat.NotebookNode]:
     return found
 
 
-def pack(path: Path, tree: Path = TREE) -> None:
+def pack(path: Path, tree: Path = ROOT) -> None:
     """Write the notebooks and all they need to run into a zip.
 
     Parameters
@@ -202,7 +202,7 @@ def pack(path: Path, tree: Path = TREE) -> None:
         _zip(kit, path)
 
 
-def make(out: Path, tree: Path = TREE) -> list[Path]:
+def make(out: Path, tree: Path = ROOT) -> list[Path]:
     """Build the students' edition.
 
     Parameters
@@ -227,10 +227,10 @@ def make(out: Path, tree: Path = TREE) -> list[Path]:
     with tempfile.TemporaryDirectory() as folder:
         site = Path(folder, "site")
         _copy(_SITE, tree, site)
-        toc = yaml.safe_load((site / "_toc.yml").read_text(encoding="utf-8"))
+        toc = read(TOC, site)
         left = [f"chapters/{name}" for name in FOR_TEACHERS]
         toc["chapters"] = [c for c in toc["chapters"] if c["file"] not in left]
-        (site / "_toc.yml").write_text(yaml.safe_dump(toc), encoding="utf-8")
+        (site / TOC).write_text(yaml.safe_dump(toc), encoding="utf-8")
         for path in (site / "chapters").glob("*.ipynb"):
             if path.stem in FOR_TEACHERS:
                 path.unlink()

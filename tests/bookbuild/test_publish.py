@@ -53,7 +53,7 @@ CHARTS = {
 def test_chart_fits_the_page(name, width):
     spec = stored(CHARTS[name])
     before = json.dumps(spec)
-    svg = drawing.to_svg(json.dumps(drawing.fit(spec, width)))
+    svg = drawing.to_svg(json.dumps(drawing.sized(spec, width)))
     assert json.dumps(spec) == before
     assert 0.9 * width <= drawing.svg_width(svg) <= 1.03 * width
 
@@ -61,7 +61,7 @@ def test_chart_fits_the_page(name, width):
 @pytest.mark.parametrize("name", ["column", "facet", "side by side"])
 def test_panels_are_stacked_on_a_phone(name):
     def height(width):
-        svg = drawing.to_svg(json.dumps(drawing.fit(stored(CHARTS[name]), width)))
+        svg = drawing.to_svg(json.dumps(drawing.sized(stored(CHARTS[name]), width)))
         return float(re.search(r' height="([\d.]+)"', svg)[1])
 
     assert height(drawing.NARROW) > 1.5 * height(charts.WIDTH)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from conftest import FINDINGS
 
-from bookbuild import slides
+from bookbuild import slides, tree
 from illusion.telling import charts
 
 RAW = re.compile(r"\{[a-z][\w:-]*\}`|:::|```|\$|\{[a-z-]+\}")
@@ -177,10 +177,10 @@ TITLE = cell("markdown", "# The title & more", "slide")
 def make(tmp_path, monkeypatch):
     """Return a function that makes the slides of some cells."""
     (tmp_path / "_toc.yml").write_text(
-        "root: index\nparts:\n  - chapters:\n    - file: one\n    - file: two\n"
+        "format: jb-book\nroot: index\nchapters:\n- file: one\n- file: two\n"
     )
     (tmp_path / "_config.yml").write_text("title: A book\n")
-    monkeypatch.setattr(slides, "TREE", tmp_path)
+    monkeypatch.setattr(tree, "ROOT", tmp_path)
 
     def run(*cells, names=()):
         for name, some in {"one": cells, "two": [cell("markdown", "# Two")]}.items():

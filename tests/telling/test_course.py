@@ -4,18 +4,14 @@ import re
 
 import nbformat
 import pytest
-import yaml
 from conftest import CHAPTERS, ROOT
 
-from bookbuild import rerun, times
+from bookbuild import rerun, times, tree
 from illusion import data
 from illusion.telling import course, quiz
 from illusion.telling.course import Part, Reading
 
-PAGES = [
-    entry["file"]
-    for entry in yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))["chapters"]
-]
+PAGES = tree.pages()[1:]
 
 
 def code(source, outputs=(), **metadata):

@@ -1,0 +1,49 @@
+"""The tree that the book is made from: where it is, its settings, its pages."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sphinx_external_toc.parsing import parse_toc_yaml
+
+__all__ = ["BUILD", "CHAPTERS", "CONFIG", "ROOT", "TOC", "notebooks", "pages", "read"]
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD, CHAPTERS, CONFIG, TOC = "_build", "chapters", "_config.yml", "_toc.yml"
+
+
+def read(name: str = CONFIG, root: Path | None = None) -> dict[str, Any]:
+    """Read a YAML file at the tree's root, such as the settings.
+
+    Parameters
+    ----------
+    name
+        Of the file.
+    root
+        Of another tree than this one.
+    """
+    return yaml.safe_load(((root or ROOT) / name).read_text(encoding="utf-8"))
+
+
+def pages(root: Path | None = None) -> list[str]:
+    """Return the book's pages, such as ``"chapters/ranking"``, in reading order.
+
+    Parameters
+    ----------
+    root
+        As for :func:`read`.
+    """
+    names = parse_toc_yaml((root or ROOT) / TOC)
+    return [name.removesuffix(".ipynb").removesuffix(".md") for name in names]
+
+
+def notebooks(root: Path | None = None) -> dict[str, Path]:
+    """Return the notebooks among the book's pages by name, in reading order.
+
+    Parameters
+    ----------
+    root
+        As for :func:`read`.
+    """
+    paths = ((root or ROOT) / f"{page}.ipynb" for page in pages(root))
+    return {path.stem: path for path in paths if path.exists()}
