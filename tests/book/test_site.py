@@ -535,3 +535,7 @@ def test_formulas_need_no_script(site):
         page = (site / name).read_text(encoding="utf-8")
         assert "mathjax.js" not in page.lower()
         assert not re.search(r'<span class="math|\\\(', page), name
+        for formula in re.findall(r"<math\b.*?</math>", page, re.DOTALL):
+            shown, source = formula.split("<annotation")
+            assert re.search(r">[^<\s]", shown), source
+            assert "\\" not in shown, source

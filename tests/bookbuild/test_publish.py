@@ -2,11 +2,11 @@
 
 import json
 import re
-from xml.etree import ElementTree as ET
 
 import altair as alt
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
 
 from bookbuild import drawing, figures, repairs
@@ -120,63 +120,39 @@ def test_text_and_lines_take_the_page_s_colour():
     assert not re.search(r'(?:fill|stroke)="(?:#000|black|#888)', page)
 
 
-def parse(tex: str, **options) -> ET.Element:
-    return ET.fromstring(to_mathml(tex, **options))
+def parse(tex: str, **options) -> BeautifulSoup:
+    return BeautifulSoup(to_mathml(tex, **options), "html.parser")
 
 
-def test_formula_keeps_its_source():
+@pytest.mark.parametrize("display", [True, False])
+def test_formula_keeps_its_source(display):
     tex = r"a < \frac{1}{2}"
-    annotation = parse(tex).find(".//annotation")
-    assert annotation.get("encoding") == "application/x-tex"
-    assert annotation.text == tex
+    math = parse(tex, display=display).math
+    assert math.get("display") == ("block" if display else None)
+    assert math.annotation["encoding"] == "application/x-tex"
+    assert math.annotation.text == tex
 
 
-def test_aligned_equations_are_a_table():
-    math = parse(r"\begin{aligned} a &= b \\ &= c \end{aligned}", display=True)
-    assert math.get("display") == "block"
-    rows = math.findall(".//mtr")
-    assert [len(row) for row in rows] == [2, 2]
-    assert rows[0][0].get("style") == "text-align: right"
+def test_an_equation_is_numbered_by_sphinx_alone():
+    numbered, bare = (
+        parse(rf"\begin{{align{s}}} a &= b \\ &= c \end{{align{s}}}", display=True)
+        for s in ("", "*")
+    )
+    for math in (numbered, bare):
+        assert [len(row("mtd")) for row in math("mtr")] == [2, 2]
 
 
-def test_limits_stand_below_in_a_display_and_beside_in_text():
-    tex = r"\max_{k} \arg\min_x"
-    assert [e[0].text for e in parse(tex, display=True).iter("munder")] == [
-        "max",
-        "arg\u2009min",
-    ]
-    assert not list(parse(tex).iter("munder"))
-
-
-def test_names_are_letters_and_spaced_from_their_argument():
-    row = parse(r"a \log N + \operatorname{Var}(X)").find(".//mrow")
-    assert [(e.tag, e.text) for e in row][:5] == [
-        ("mi", "a"),
-        ("mspace", None),
-        ("mi", "log"),
-        ("mspace", None),
-        ("mi", "N"),
-    ]
-    assert ("mi", "Var") in [(e.tag, e.text) for e in row]
-
-
-def test_alphabets_are_characters():
-    text = "".join(parse(r"\mathcal{N} \mathbb{E}").itertext())
-    assert text.startswith("𝒩𝔼")
-
-
-def test_hat_is_an_accent_that_does_not_stretch():
-    hat = parse(r"\hat\theta").find(".//mover")
-    assert hat.get("accent") == "true"
-    assert hat[1].get("stretchy") == "false"
+def test_brace_below_is_not_cut():
+    assert parse(r"\underbrace{x}_{\text{y}}").find_all("munder")
+    assert "accentunder" not in to_mathml(r"\underbrace{x}_{\text{y}}")
 
 
 @pytest.mark.parametrize(
     ("tex", "says"),
     [
-        (r"\nosuchcommand x", r"\\nosuchcommand, which latex2mathml does not know"),
-        (r"\frac{1}{2", "braces that do not match"),
-        (r"\left( x", r"cannot be read .*\\left"),
+        (r"\nosuchcommand x", r'character 0: Unknown command "\\nosuchcommand"'),
+        (r"\frac{1}{2", r"character 10: Expected closing token"),
+        (r"\left( x", r"character 8: Expected .*\\right"),
     ],
 )
 def test_formula_that_cannot_be_read_is_refused(tex, says):
