@@ -6,28 +6,36 @@ so the width of a view is found by drawing: the total is linear in it.
 """
 
 import copy
+import hashlib
 import json
+import os
 import re
+import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
 import vl_convert
 
+from bookbuild import tree
 from illusion.telling.charts import is_single
 
 __all__ = [
+    "CACHE",
     "NARROW",
     "VL_VERSION",
     "clean_svg",
     "sized",
     "svg_width",
-    "to_pdf",
     "to_svg",
 ]
 
 VL_VERSION = "6.4"
 """Drawn with Altair's own version; JupyterLab draws the same charts with 5."""
+
+CACHE = tree.ROOT / tree.BUILD / "charts"
+"""Drawings that were made before; it may be removed at any time."""
 
 NARROW = 350
 """Width of a chart on a phone: 390 CSS pixels less the page's margins."""
@@ -86,14 +94,26 @@ def sized(spec: Spec, width: int) -> Spec:
 
 @lru_cache(maxsize=512)
 def to_svg(spec_json: str) -> str:
-    """Draw a specification, given as JSON, as SVG."""
-    return vl_convert.vegalite_to_svg(json.loads(spec_json), vl_version=VL_VERSION)
+    """Draw a specification, given as JSON, as SVG, or take it from :data:`CACHE`.
 
-
-def to_pdf(spec: Spec) -> bytes:
-    """Draw a specification as PDF, for a printed book."""
-    ink = json.dumps(spec).replace("currentColor", "#000")
-    return vl_convert.vegalite_to_pdf(json.loads(ink), vl_version=VL_VERSION)
+    A drawing follows from its specification and from vl-convert, which brings a font
+    of its own, so it is kept on disk and made once for the site, slides and print.
+    """
+    drawn_by = f"{vl_convert.__version__} {VL_VERSION}"
+    digest = hashlib.sha256(f"{drawn_by}\n{spec_json}".encode()).hexdigest()
+    path = CACHE / f"{digest}.svg"
+    with suppress(OSError):
+        return path.read_text(encoding="utf-8")
+    svg = vl_convert.vegalite_to_svg(json.loads(spec_json), vl_version=VL_VERSION)
+    # Another process finds a whole file or none; where none can be written, each draws.
+    with suppress(OSError):
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=CACHE, delete=False
+        ) as file:
+            file.write(svg)
+        os.replace(file.name, path)
+    return svg
 
 
 def svg_width(svg: str) -> float:

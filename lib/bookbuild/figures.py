@@ -117,18 +117,6 @@ def _visit_html(self: Any, node: chart) -> None:
     raise nodes.SkipNode
 
 
-def _visit_latex(self: Any, node: chart) -> None:
-    name = f"{self.builder.current_docname}-{node['key']}.pdf".replace("/", "-")
-    Path(self.builder.outdir, name).write_bytes(drawing.to_pdf(node["spec"]))
-    self.body.append(f"\\includegraphics[width=\\linewidth]{{{name}}}\n")
-    raise nodes.SkipNode
-
-
-def _visit_text(self: Any, node: chart) -> None:
-    self.add_text(node["spec"].get("description", ""))
-    raise nodes.SkipNode
-
-
 def _write_bundle(app: Sphinx, error: Exception | None) -> None:
     """Write Vega, once, where no page links it; the live view asks for it."""
     if error is None and app.builder.format == "html":
@@ -140,10 +128,5 @@ def _write_bundle(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> None:
     """Register the chart node and the bundle of the live view."""
-    app.add_node(
-        chart,
-        html=(_visit_html, None),
-        latex=(_visit_latex, None),
-        text=(_visit_text, None),
-    )
+    app.add_node(chart, html=(_visit_html, None))
     app.connect("build-finished", _write_bundle)

@@ -75,8 +75,49 @@ def test_a_width_of_its_own_is_kept_and_scrolls():
     assert "chart-scrolls" not in figures.chart_html(stored(bars()), "k")
 
 
-def test_printed_book_has_the_chart_too():
-    assert drawing.to_pdf(stored(bars())).startswith(b"%PDF")
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache of drawings, and how often Vega draws."""
+    monkeypatch.setattr(drawing, "CACHE", tmp_path / "charts")
+    draws = []
+    draw = drawing.vl_convert.vegalite_to_svg
+    monkeypatch.setattr(
+        drawing.vl_convert,
+        "vegalite_to_svg",
+        lambda spec, **options: draws.append(spec) or draw(spec, **options),
+    )
+    drawing.to_svg.cache_clear()
+    yield tmp_path / "charts", draws
+    drawing.to_svg.cache_clear()
+
+
+def test_a_chart_is_drawn_once(cache, monkeypatch):
+    folder, draws = cache
+    spec = json.dumps(stored(CHARTS["single"]))
+
+    def draw() -> str:
+        drawing.to_svg.cache_clear()  # as in another process
+        return drawing.to_svg(spec)
+
+    assert draw() == draw()
+    assert len(draws) == 1
+    assert [path.suffix for path in folder.iterdir()] == [".svg"]
+    monkeypatch.setattr(drawing.vl_convert, "__version__", "another")
+    draw()
+    assert len(draws) == 2
+    spec = json.dumps(stored(CHARTS["row"]))
+    draw()
+    assert len(draws) == 3
+
+
+def test_charts_are_drawn_where_nothing_can_be_written(cache):
+    folder, draws = cache
+    folder.touch()  # no folder can be made in its place
+    spec = json.dumps(stored(CHARTS["single"]))
+    assert drawing.to_svg(spec).startswith("<svg")
+    drawing.to_svg.cache_clear()
+    drawing.to_svg(spec)
+    assert len(draws) == 2
 
 
 def test_drawing_without_width_is_refused():
