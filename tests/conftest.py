@@ -6,9 +6,11 @@ server is refused and recorded.
 """
 
 import gzip
+import json
 import os
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -48,6 +50,34 @@ class Spread(LoadFileScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log) -> LoadFileScheduling:
     """Spread the tests over the processes."""
     return Spread(config, log)
+
+
+def timed(reports: Iterable, cells: Mapping[str, int]) -> dict[str, float]:
+    """Return the seconds of each notebook whose cells have all run."""
+    seconds, ran = Counter(), Counter()
+    for report in reports:
+        name = Path(report.nodeid.partition("::")[0]).stem
+        seconds[name] += report.duration
+        ran[name] += report.when == "call"
+    return {
+        name: seconds[name] for name, number in cells.items() if ran[name] == number
+    }
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Keep how long the notebooks ran: the site says so under their titles."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(session.config, "workerinput"):
+        return
+    passed = [*reporter.stats.get("passed", []), *reporter.stats.get("", [])]
+    reports = [report for report in passed if ".ipynb::" in report.nodeid]
+    cells = {}
+    for path in CHAPTERS:
+        found = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        cells[path.stem] = sum(cell["cell_type"] == "code" for cell in found)
+    if new := timed(reports, cells):
+        cache = session.config.cache
+        cache.set("book/seconds", {**cache.get("book/seconds", {}), **new})
 
 
 def cannot(reason: str) -> None:

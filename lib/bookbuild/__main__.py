@@ -18,7 +18,6 @@ def main(arguments: list[str] | None = None) -> None:
         "student": "the book without solutions, and a zip of notebooks with stubs",
         "slides": "slides of the chapters",
         "pdf": "every chapter and the whole book as PDF; needs Chromium",
-        "times": "measure how long the chapters run",
         "answers": "renew the digests of a chapter's answers from its solutions",
     }.items():
         command = commands.add_parser(name, help=what, description=what)
@@ -41,11 +40,6 @@ def _run(command: str, names: list[str]) -> None:
 
         for name in names:
             print(f"{name}: {answers.renew(chapters, name)} exercises")
-        return
-    if command == "times":
-        from bookbuild import times
-
-        print(times.measure(chapters).to_string(index=False))
         return
     if command == "student":
         from bookbuild import student

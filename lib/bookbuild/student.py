@@ -163,8 +163,6 @@ def notebooks(chapters: Path) -> dict[str, nbformat.NotebookNode]:
     """
     found = {}
     for path in sorted(chapters.glob("*.ipynb")):
-        if path.stem in FOR_TEACHERS:
-            continue
         notebook = nbformat.read(path, as_version=4)
         values = glued(notebook)
         notebook = without_solutions(notebook)
@@ -231,10 +229,9 @@ def make(out: Path, tree: Path = ROOT) -> list[Path]:
         left = [f"chapters/{name}" for name in FOR_TEACHERS]
         toc["chapters"] = [c for c in toc["chapters"] if c["file"] not in left]
         (site / TOC).write_text(yaml.safe_dump(toc), encoding="utf-8")
+        for name in left:
+            (site / f"{name}.md").unlink()
         for path in (site / "chapters").glob("*.ipynb"):
-            if path.stem in FOR_TEACHERS:
-                path.unlink()
-                continue
             notebook = without_solutions(nbformat.read(path, as_version=4))
             for cell in notebook.cells:
                 if cell.cell_type == "markdown":
@@ -271,7 +268,7 @@ def _stub_cells(label: str, solution: list[str]) -> list[nbformat.NotebookNode]:
 def _for_students(text: str) -> str:
     """Return a text without the paragraphs that link a page for teachers."""
     pages = "|".join(FOR_TEACHERS)
-    link = re.compile(rf"\]\((?:{pages})\.(?:md|ipynb)")
+    link = re.compile(rf"\]\((?:{pages})\.md")
     return "\n\n".join(p for p in text.split("\n\n") if not link.search(p))
 
 

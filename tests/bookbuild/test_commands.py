@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 from bookbuild import __main__ as commands
-from bookbuild import answers, pdf, slides, student, times
+from bookbuild import answers, pdf, slides, student
 from bookbuild.browser import NoBrowserError
 from bookbuild.site import BuildError
 from illusion import data
@@ -53,11 +53,7 @@ def test_what_cannot_be_made_is_said_in_a_sentence(monkeypatch, capsys, error):
     assert capsys.readouterr().err == "It cannot be.\n"
 
 
-def test_times_and_answers_are_said(monkeypatch, capsys):
-    table = pd.DataFrame({"notebook": ["ranking"], "seconds": [3.5]})
-    monkeypatch.setattr(times, "measure", lambda chapters: table)
-    commands.main(["times"])
-    assert "ranking" in capsys.readouterr().out
+def test_answers_are_said(monkeypatch, capsys):
     monkeypatch.setattr(answers, "renew", lambda chapters, name: len(name))
     commands.main(["answers", "ab", "abc"])
     assert capsys.readouterr().out == "ab: 2 exercises\nabc: 3 exercises\n"
@@ -72,7 +68,7 @@ def test_the_readme_names_the_commands():
         text=True,
         check=True,
     ).stdout
-    for name in ("student", "slides", "pdf", "times", "answers"):
+    for name in ("student", "slides", "pdf", "answers"):
         assert f"python -m bookbuild {name}" in README
         assert name in text
 

@@ -1,0 +1,192 @@
+"""How long a page takes: counted for reading, measured for running.
+
+Nothing of it is stored. What there is to read is counted from the sources whenever
+the site is built, for the line under a page's title and for the tables that ask for
+it; what runs was timed by the last run of the tests, if there was one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from docutils import nodes
+from myst_parser.mdit_to_docutils.base import default_slugify
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+
+from illusion.telling import charts, quiz
+
+__all__ = ["RUNS", "Reading", "reading", "running", "sections", "setup"]
+
+WORDS_PER_MINUTE = 238
+"""Silent reading of English non-fiction, mean of 190 studies (Brysbaert 2019)."""
+
+SECONDS_PER_LINE = 4
+"""Allowed for a line of code: it is read, not skimmed."""
+
+SECONDS_PER_CHART = 30
+"""Allowed for a chart."""
+
+RUNS = ".pytest_cache/v/book/seconds"
+"""Where the tests leave how long each notebook ran, in seconds by its name."""
+
+COLUMNS = ("words", "lines of code", "charts", "minutes to read")
+"""Headings of the columns that the build fills in, from the links of each row."""
+
+_MARKUP = re.compile(
+    r"^[`:]{3,}(?:\{[\w-]+\})?|^:\w+:.*$|</?\w[^>]*>|\]\([^)]*\)|\{[\w:]+\}(?=`)|^#+ ",
+    re.M,
+)
+_SOLUTION = re.compile(r"```\{solution-(start|end)\}")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What there is to read in a part of a chapter.
+
+    Attributes
+    ----------
+    words : int
+        Of prose, exercises and quiz questions; not of hints and solutions, which
+        are folded.
+    lines : int
+        Of code that is shown.
+    charts : int
+    """
+
+    words: int = 0
+    lines: int = 0
+    charts: int = 0
+
+    @property
+    def minutes(self) -> float:
+        """Time to read it, in minutes."""
+        seconds = SECONDS_PER_LINE * self.lines + SECONDS_PER_CHART * self.charts
+        return self.words / WORDS_PER_MINUTE + seconds / 60
+
+    def __add__(self, other: Reading) -> Reading:
+        """Return both together."""
+        return Reading(
+            self.words + other.words,
+            self.lines + other.lines,
+            self.charts + other.charts,
+        )
+
+
+def sections(path: Path) -> dict[str, Reading]:
+    """Count what there is to read in each section of a page.
+
+    Parameters
+    ----------
+    path
+        Of a notebook, or of a page in Markdown.
+
+    Returns
+    -------
+    dict of str to Reading
+        By the anchor of a heading of the second level, as links have it; what stands
+        before the first is under ``""``.
+    """
+    if path.suffix == ".md":
+        cells = [nbformat.v4.new_markdown_cell(path.read_text(encoding="utf-8"))]
+    else:
+        cells = nbformat.read(path, as_version=4).cells
+    found = {"": Reading()}
+    here, solved = "", False
+    for cell in cells:
+        if cell.cell_type == "code":
+            if not (solved or "remove-cell" in cell.metadata.get("tags", [])):
+                found[here] += _code(path.stem, cell)
+            continue
+        for line in _unfolded(cell.source).splitlines():
+            if mark := _SOLUTION.match(line):
+                solved = mark[1] == "start"
+            elif line.startswith("## "):
+                here = default_slugify(line.removeprefix("## ").strip())
+                found.setdefault(here, Reading())
+            if not solved:
+                found[here] += Reading(words=_words(line))
+    return found
+
+
+def reading(path: Path) -> Reading:
+    """Count what there is to read on a page; the parameter is :func:`sections`' own."""
+    return sum(sections(path).values(), Reading())
+
+
+def running(name: str, tree: Path) -> str:
+    """Return how long a notebook runs, in words, or nothing if it was not timed.
+
+    Parameters
+    ----------
+    name
+        Of its file, without the ending.
+    tree
+        The folder that has the tests' cache.
+
+    Returns
+    -------
+    str
+        A bound rather than a number, since machines differ by more than seconds.
+    """
+    file = tree / RUNS
+    times = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if name not in times:
+        return ""
+    minutes = int(times[name] // 60) + 1
+    return f"under {minutes} minutes" if minutes > 1 else "under a minute"
+
+
+def _code(name: str, cell: nbformat.NotebookNode) -> Reading:
+    """Count a cell; a quiz is read like prose."""
+    if cell.source.startswith("quiz.show("):
+        return Reading(words=_words(quiz.to_text(quiz.load(name))))
+    drawn = sum(charts.MIME in output.get("data", {}) for output in cell.outputs)
+    lines = sum(bool(line.strip()) for line in cell.source.splitlines())
+    return Reading(lines=lines, charts=drawn)
+
+
+def _unfolded(text: str) -> str:
+    return re.sub(r"<details\b.*?</details>", "", text, flags=re.DOTALL)
+
+
+def _words(text: str) -> int:
+    return len(re.findall(r"[^\W\d_][\w’'-]*", _MARKUP.sub(" ", text)))
+
+
+def _fill(app: Sphinx, doctree: nodes.document) -> None:
+    """Fill the columns of :data:`COLUMNS`, which are empty in the source."""
+    for table in doctree.findall(nodes.table):
+        head, *rows = table.findall(nodes.row)
+        titles = [entry.astext() for entry in head]
+        if not set(titles) & set(COLUMNS):
+            continue
+        for row in rows:
+            found = [
+                _linked(app, link)
+                for link in row.findall(pending_xref)
+                if link["refdomain"] == "doc"
+            ]
+            total = sum(found, Reading())
+            counts = (total.words, total.lines, total.charts, round(total.minutes))
+            for title, number in zip(COLUMNS, counts, strict=True):
+                if found and title in titles:
+                    row[titles.index(title)] += nodes.paragraph("", f"{number}")
+
+
+def _linked(app: Sphinx, link: pending_xref) -> Reading:
+    """Count what a link leads to; MyST warns of a section that is not there."""
+    path = Path(app.env.doc2path(link["reftarget"]))
+    # The page with the table is read again when the other changes.
+    app.env.note_dependency(str(path))
+    anchor = link.get("reftargetid")
+    return sections(path).get(anchor, Reading()) if anchor else reading(path)
+
+
+def setup(app: Sphinx) -> None:
+    """Fill the tables as soon as a page is read."""
+    app.connect("doctree-read", _fill)
