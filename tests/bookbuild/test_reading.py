@@ -77,21 +77,29 @@ def test_minutes():
     assert both == Reading(11, 22, 33)
 
 
+def tables(text: str) -> list[list[list[str]]]:
+    """Return the cells of each table of a text, without its heads' rule."""
+    found = [part.splitlines() for part in re.findall(r"(?:^\|.*\n)+", text, re.M)]
+    return [
+        [[cell.strip() for cell in row.strip("|").split("|")] for row in table]
+        for table in [[head, *rows] for head, _, *rows in found]
+    ]
+
+
 def rows_of(title: str) -> list[list[str]]:
-    """Return the cells of the table under a heading of the instructors' page."""
+    """Return the rows of the table under a heading of the instructors' page."""
     part = PLANS.partition(f"### {title}\n")[2].partition("\n#")[0]
-    rows = [line for line in part.splitlines() if line.startswith("|")][2:]
-    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    return tables(part)[0][1:]
 
 
-def minutes_of(cell: str) -> float:
-    """Return the minutes that the sections linked in a cell take to read."""
+def linked(row: list[str]) -> Reading:
+    """Count the pages and sections that are linked in a row."""
     total = Reading()
-    for link in re.finditer(r"\]\(([\w-]+)\.ipynb(?:#([^)]+))?\)", cell):
+    for link in re.finditer(r"\]\(([\w-]+)\.ipynb(?:#([^)]+))?\)", " ".join(row)):
         path = PAGES[link[1]]
         part = reading.sections(path)[link[2]] if link[2] else reading.reading(path)
         total += part
-    return total.minutes
+    return total
 
 
 @pytest.mark.parametrize("title", PLANNED)
@@ -100,7 +108,7 @@ def test_no_part_is_planned_to_be_shorter_than_its_text(title):
     planned = [int(row[2]) for row in rows]
     assert [int(row[0]) for row in rows] == [0, *accumulate(planned)][:-1]
     assert sum(planned) == PLANNED[title]
-    read = [minutes_of(row[3]) for row in rows]
+    read = [linked(row).minutes for row in rows]
     assert sum(minutes > 0 for minutes in read) >= 6
     for row, minutes, least in zip(rows, planned, read, strict=True):
         assert minutes >= least, f"{row[3]!r} takes {least:.1f} minutes to read"
@@ -122,33 +130,24 @@ def test_the_site_fills_the_tables_in(site):
     page = BeautifulSoup(
         (site / "chapters/instructors.html").read_text("utf-8"), "html.parser"
     )
+    shown = [
+        [
+            [" ".join(cell.get_text().split()) for cell in row.find_all(["td", "th"])]
+            for row in table.find_all("tr")
+        ]
+        for table in page.select("article table")
+    ]
     filled = 0
-    for table in page.select("article table"):
-        heads = [cell.get_text(strip=True) for cell in table.select("thead th")]
-        if "minutes to read" not in heads:
-            assert "words" not in heads
-            continue
-        for row in table.select("tbody tr"):
-            cells = row.find_all(["td", "th"])
-            total = Reading()
-            for link in row.find_all("a"):
-                name, _, anchor = link["href"].partition("#")
-                path = PAGES[name.removesuffix(".html")]
-                total += (
-                    reading.sections(path)[anchor] if anchor else reading.reading(path)
-                )
-            expected = {
-                "words": total.words,
-                "lines of code": total.lines,
-                "charts": total.charts,
-                "minutes to read": round(total.minutes),
-            }
-            for head, cell in zip(heads, cells, strict=True):
-                if head in expected:
-                    shown = cell.get_text(strip=True)
-                    assert shown == (str(expected[head]) if row.a else ""), head
-                    filled += bool(shown)
-    # Eight chapters in four columns, two plans, seven classes.
+    for source, table in zip(tables(PLANS), shown, strict=True):
+        for row, cells in zip(source[1:], table[1:], strict=True):
+            count = linked(row)
+            numbers = (count.words, count.lines, count.charts, count.minutes)
+            expected = dict(zip(reading.COLUMNS, map(round, numbers), strict=True))
+            for title, cell in zip(source[0], cells, strict=True):
+                if title in expected:
+                    assert cell == (str(expected[title]) if any(numbers) else "")
+                    filled += bool(cell)
+    # Eight chapters in four columns, six parts of each plan, seven classes.
     assert filled == 8 * 4 + 6 + 6 + 7
 
 
