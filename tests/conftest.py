@@ -70,7 +70,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if reporter is None or hasattr(session.config, "workerinput"):
         return
     passed = [*reporter.stats.get("passed", []), *reporter.stats.get("", [])]
-    reports = [report for report in passed if ".ipynb::" in report.nodeid]
+    reports = [report for report in passed if "::ipynb::" in report.nodeid]
     cells = {}
     for path in CHAPTERS:
         found = json.loads(path.read_text(encoding="utf-8"))["cells"]

@@ -152,7 +152,7 @@ def test_the_site_fills_the_tables_in(site):
 
 
 def report(name: str, seconds: float, when: str = "call") -> SimpleNamespace:
-    node = f"chapters/{name}.ipynb::ipynb::Cell 0"
+    node = f"chapters/{name}::ipynb::Cell 0"
     return SimpleNamespace(nodeid=node, when=when, duration=seconds)
 
 
