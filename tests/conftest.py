@@ -70,14 +70,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if reporter is None or hasattr(session.config, "workerinput"):
         return
     passed = [*reporter.stats.get("passed", []), *reporter.stats.get("", [])]
-    reports = [report for report in passed if "::ipynb::" in report.nodeid]
+    reports = [report for report in passed if ".ipynb::" in report.nodeid]
     cells = {}
     for path in CHAPTERS:
         found = json.loads(path.read_text(encoding="utf-8"))["cells"]
         cells[path.stem] = sum(cell["cell_type"] == "code" for cell in found)
     if new := timed(reports, cells):
-        cache = session.config.cache
-        cache.set("book/seconds", {**cache.get("book/seconds", {}), **new})
+        from bookbuild.reading import RUNS  # brings Sphinx, which is slow to load
+
+        key, cache = RUNS.removeprefix(".pytest_cache/v/"), session.config.cache
+        cache.set(key, {**cache.get(key, {}), **new})
 
 
 def cannot(reason: str) -> None:

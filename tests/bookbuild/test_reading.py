@@ -152,7 +152,7 @@ def test_the_site_fills_the_tables_in(site):
 
 
 def report(name: str, seconds: float, when: str = "call") -> SimpleNamespace:
-    node = f"chapters/{name}::ipynb::Cell 0"
+    node = f"chapters/{name}.ipynb::Cell 0"
     return SimpleNamespace(nodeid=node, when=when, duration=seconds)
 
 
@@ -175,11 +175,19 @@ def test_running_is_said_as_a_bound(tmp_path):
     assert reading.running("index", tmp_path) == ""
 
 
-def test_the_tests_leave_their_times_where_the_build_looks(pytestconfig):
-    folder = pytestconfig.cache._cachedir / "v" / "book" / "seconds"
-    assert folder.relative_to(pytestconfig.cache._cachedir.parent).as_posix() == (
-        reading.RUNS
+def test_the_tests_leave_their_times_where_the_build_looks(pytestconfig, monkeypatch):
+    kept = {}
+    cache = SimpleNamespace(
+        get=lambda key, default: {"index": 3.0},
+        set=lambda key, value: kept.update(
+            {pytestconfig.cache._getvaluepath(key): value}
+        ),
     )
+    monkeypatch.setattr(conftest, "timed", lambda reports, cells: {"ranking": 2.0})
+    plugins = SimpleNamespace(get_plugin=lambda name: SimpleNamespace(stats={}))
+    config = SimpleNamespace(pluginmanager=plugins, cache=cache)
+    conftest.pytest_sessionfinish(SimpleNamespace(config=config))
+    assert kept == {ROOT / reading.RUNS: {"index": 3.0, "ranking": 2.0}}
 
 
 def test_what_a_page_says_of_itself(chapter, monkeypatch):
