@@ -50,9 +50,9 @@ def _run(command: str, names: list[str]) -> None:
 
         made = slides.make(build / "slides", names)
     else:
-        from bookbuild import pdf
+        from bookbuild import printing
 
-        made = pdf.make(build / "pdf")
+        made = printing.make(build / "pdf")
     for path in made:
         print(path.relative_to(tree.ROOT))
 

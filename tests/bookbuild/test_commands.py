@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 from bookbuild import __main__ as commands
-from bookbuild import answers, pdf, slides, student
+from bookbuild import answers, printing, slides, student
 from bookbuild.browser import NoBrowserError
 from bookbuild.site import BuildError
 from illusion import data
@@ -24,7 +24,7 @@ README = (ROOT / "README.md").read_text("utf-8")
         (student, ["student"], ["student"]),
         (slides, ["slides"], ["slides", []]),
         (slides, ["slides", "ranking"], ["slides", ["ranking"]]),
-        (pdf, ["pdf"], ["pdf"]),
+        (printing, ["pdf"], ["pdf"]),
     ],
 )
 def test_a_command_makes_what_it_names(monkeypatch, capsys, module, arguments, called):
@@ -46,7 +46,7 @@ def test_what_cannot_be_made_is_said_in_a_sentence(monkeypatch, capsys, error):
     def make(out):
         raise error("It cannot be.")
 
-    monkeypatch.setattr(pdf, "make", make)
+    monkeypatch.setattr(printing, "make", make)
     with pytest.raises(SystemExit) as stopped:
         commands.main(["pdf"])
     assert stopped.value.code == 1
