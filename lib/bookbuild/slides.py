@@ -28,7 +28,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from bookbuild import drawing, mathfont, repairs, tree
+from bookbuild import drawing, mathfont, tables, tree
 from bookbuild.mathml import to_mathml
 from bookbuild.plain import glued, plain
 from illusion.telling.charts import FIGURE_MIME, MIME, is_single
@@ -287,7 +287,7 @@ def _figure(spec: Mapping[str, Any], key: str, values: Mapping[str, str]) -> str
 
 def _table(page: str) -> str:
     """Return a table with as many rows as a room can read."""
-    page = repairs.repair(page, "slides.html")
+    page = tables.tidy(page)
     page = re.sub(r"</?a\b[^>]*>|<style.*?</style>", "", page, flags=re.DOTALL)
     most = MAX_ROWS
     if 'class="ledger' in page:

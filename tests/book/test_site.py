@@ -14,6 +14,7 @@ from urllib.parse import unquote, urldefrag, urljoin
 import pytest
 from conftest import CHAPTERS, PROSE
 
+from bookbuild import theme, tree
 from illusion import data, ledger
 from illusion.telling.charts import MIME
 
@@ -507,6 +508,27 @@ def test_nothing_comes_from_elsewhere(outlines):
     for name, outline in outlines.items():
         outside = [a for a in outline.assets if re.match(r"(?:https?:)?//", a)]
         assert not outside, f"{name}: {outside}"
+
+
+def test_no_page_links_a_repository_that_is_not_there(outlines):
+    address = tree.read()["repository"]["url"]
+    assert address.startswith(theme.PLACEHOLDER)
+    linked = {n for n, o in outlines.items() if any(address in a for a in o.links)}
+    assert not linked
+
+
+def test_exercises_show_their_level(site):
+    for path in CHAPTERS:
+        page = (site / f"chapters/{path.stem}.html").read_text(encoding="utf-8")
+        exercises = re.findall(r'<div class="exercise admonition".*?</p>', page, re.S)
+        assert len(exercises) == path.read_text(encoding="utf-8").count("{exercise}")
+        for exercise in exercises:
+            assert re.search(
+                r'"caption-number">Exercise \d+\.</span> \S.*'
+                r'<span class="exercise-level">\w+</span></p>',
+                exercise,
+                re.DOTALL,
+            ), exercise
 
 
 def test_images_are_named(outlines):

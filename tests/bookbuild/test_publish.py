@@ -1,17 +1,24 @@
-"""The build side: drawings, formulas, solutions, repairs."""
+"""The build side: drawings, formulas, solutions, the theme."""
 
 import json
 import re
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
 
 import altair as alt
 import pandas as pd
+import pydata_sphinx_theme
 import pytest
+import sphinx_book_theme
+import yaml
 from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
 
-from bookbuild import drawing, figures, repairs
+from bookbuild import drawing, figures, tables, theme, tree
 from bookbuild.mathfont import signs, write_font
 from bookbuild.mathml import MathError, to_mathml
+from bookbuild.site import build
 from illusion.telling import charts
 
 ROWS = pd.DataFrame(
@@ -201,101 +208,90 @@ def test_formula_that_cannot_be_read_is_refused(tex, says):
         to_mathml(tex)
 
 
-BROKEN = {
-    "1.5 MB": '<script defer src="../_static/scripts/fontawesome.js?d=1"></script>',
-    "constant": '<script>const THEBE_JS_URL = "https://unpkg.com/x";</script>',
-    "live code": '<script async="async" src="_static/sphinx-thebe.js?v=1"></script>',
-    "thebe css": '<link rel="stylesheet" href="_static/sphinx-thebe.css?v=4" />',
-    "settings": '<script type="text/x-thebe-config">\n{a}\n</script>',
-    "kernel": "<script>kernelName = 'python3'</script>",
-    "toggle": '<script src="_static/togglebutton.js?v=b"></script>',
-    "toggle css": '<link rel="stylesheet" href="_static/togglebutton.css?v=9" />',
-    "toggle settings": "<script>let toggleHintShow = 'Click to show';</script>",
-    "tabs": '<script data-a="b" src="_static/design-tabs.js?v=f"></script>',
-    "tabs css": '<link rel="stylesheet" href="_static/sphinx-design.min.css?v=6" />',
-    "search": '<script src="_static/searchtools.js"></script>',
-    "index": '<script src="../searchindex.js"></script>',
-    "font": '<link href="https://fonts.googleapis.com/css?x" rel="stylesheet">',
-    "advertisements": '<div class="sidebar-primary-items__end sidebar-x">\n'
-    '<div class="sidebar-primary-item">\n<div id="ethical-ad-placement"\n'
-    ' data-x="y">\n</div></div>\n</div>',
-    "viewport": '<meta name="viewport" content="width=device-width, '
-    'initial-scale=1" />',
-    "styles": "<style scoped>\n td {}\n</style>\n",
-}
-
-
-@pytest.mark.parametrize("name", BROKEN)
-def test_what_a_page_does_not_need_is_removed(name):
-    assert repairs.repair(f"<p>{BROKEN[name]}</p>", "a.html") == "<p></p>"
-
-
-def test_search_page_keeps_its_scripts():
-    assert repairs.repair(BROKEN["index"], "search.html") == BROKEN["index"]
-
-
 @pytest.mark.parametrize(
     ("before", "after"),
     [
+        ("<p>text &amp; <b>more</b></p>", "<p>text &amp; <b>more</b></p>"),
+        ("<style scoped>\n td {}\n</style><p>x<br>&lt;</p>", "<p>x<br>&lt;</p>"),
         (
-            '<button class="btn search-button-field x" title="Search" '
-            'aria-label="Search" data-x="y">',
-            '<button class="btn search-button-field x" data-x="y">',
+            '<a href="ranking.ipynb#claim-a">row</a>',
+            '<a href="ranking.html#claim-a">row</a>',
         ),
-        (
-            '<button class="sidebar-toggle primary-toggle btn" title="Toggle primary '
-            'sidebar">',
-            '<button class="sidebar-toggle primary-toggle btn" aria-label="Toggle '
-            'primary sidebar" title="Toggle primary sidebar">',
-        ),
-        (
-            '<div class="citation" id="a" role="doc-biblioentry">',
-            '<div class="citation" id="a" role="listitem">',
-        ),
-        ('<summary aria-label="Toggle hidden content">', "<summary>"),
-        ('<section id="solution-content"><p>x</p></section>', "<div><p>x</p></div>"),
         (
             '<table border="1" class="dataframe"><tr><th></th></tr></table>',
             '<div class="table-box"><table class="dataframe"><tr><td></td></tr>'
             "</table></div>",
         ),
         (
-            '<thead> <tr style="text-align: right;"> <th></th> <th>score</th> '
-            "<th>votes</th> </tr> <tr> <th>model</th> <th></th> <th></th> </tr> "
-            "</thead>",
-            '<thead> <tr style="text-align: right;"> <th>model</th> <th>score</th> '
-            "<th>votes</th> </tr> </thead>",
+            '<table class="dataframe"><thead><tr style="text-align: right;"><th></th>'
+            "<th>score</th><th>votes</th></tr><tr><th>model</th><th></th><th></th></tr>"
+            "</thead><tbody><tr><th>a</th><td>1</td><td>2</td></tr></tbody></table>",
+            '<div class="table-box"><table class="dataframe"><thead>'
+            '<tr style="text-align: right;"><th>model</th><th>score</th><th>votes</th>'
+            '</tr></thead><tbody><tr><th scope="row">a</th><td>1</td><td>2</td></tr>'
+            "</tbody></table></div>",
         ),
+        # Two rows of headings, both of columns.
         (
-            "<tbody><tr><th>a</th><td>1</td></tr></tbody>",
-            '<tbody><tr><th scope="row">a</th><td>1</td></tr></tbody>',
+            '<table class="dataframe"><thead><tr><th>x</th></tr><tr><th>y</th></tr>'
+            '</thead><tbody><tr><th rowspan="2">a</th></tr></tbody></table>',
+            '<div class="table-box"><table class="dataframe"><thead><tr><th>x</th></tr>'
+            '<tr><th>y</th></tr></thead><tbody><tr><th rowspan="2">a</th></tr></tbody>'
+            "</table></div>",
         ),
     ],
 )
-def test_what_a_screen_reader_meets_is_put_right(before, after):
-    assert repairs.repair(before, "a.html") == after
+def test_what_a_notebook_stores_is_made_fit_for_a_page(before, after):
+    assert tables.tidy(before) == after
 
 
-def test_brand_is_in_a_landmark():
-    before = '<div class="sidebar-primary-items__start sidebar-primary__section">'
-    assert 'role="navigation" aria-label="Book"' in repairs.repair(before, "a.html")
+@pytest.mark.parametrize(
+    "path",
+    [path.relative_to(theme.TEMPLATES) for path in theme.TEMPLATES.rglob("*.html")],
+    ids=str,
+)
+def test_a_template_stands_before_one_of_the_theme(path):
+    """A theme that renames a template or a block would bring back its own."""
+    found = [
+        file
+        for package in (pydata_sphinx_theme, sphinx_book_theme)
+        for file in Path(package.__file__).parent.glob(f"theme/*/**/{path.name}")
+        if file.match(f"*/{path}") or file.parent.name == "components"
+    ]
+    assert found
+    blocks = re.compile(r"{%-? block (\w+)")
+    theirs = {name for file in found for name in blocks.findall(file.read_text())}
+    assert set(blocks.findall((theme.TEMPLATES / path).read_text())) <= theirs
 
 
-def test_page_without_script_gets_its_own_style():
-    before = (
-        "<noscript>\n<style>\n.a {}\n</style>\n</noscript>\n"
-        '<link href="../_static/styles/theme.css?digest=1" rel="stylesheet" />'
-    )
-    after = repairs.repair(before, "chapters/a.html")
-    assert '<link rel="stylesheet" href="../_static/noscript.css"/>' in after
-    assert after.endswith(before[before.index("<link") :])
+@pytest.mark.parametrize(
+    ("address", "linked"),
+    [
+        (tree.read()["repository"]["url"], False),
+        ("https://gitlab.com/somebody/a-book", True),
+    ],
+)
+def test_a_repository_is_linked_once_there_is_one(address, linked):
+    config = SimpleNamespace(html_theme_options={"repository_url": address})
+    theme.link_repository(None, config)
+    for button in ("use_edit_page_button", "use_issues_button"):
+        assert config.html_theme_options[button] == linked
 
 
-def test_theme_is_chosen_before_the_first_paint():
-    before = '<script data-cfasync="false">\n old();\n</script>'
-    after = repairs.repair(before, "a.html")
-    assert "old()" not in after
-    assert "prefers-color-scheme: dark" in after
+def test_a_page_links_its_repository(tmp_path):
+    """A book of one page, with this book's settings and an address that is set."""
+    address = "https://github.com/somebody/a-book"
+    settings = tree.read()
+    settings["repository"]["url"] = address
+    (tmp_path / tree.CONFIG).write_text(yaml.safe_dump(settings), "utf-8")
+    (tmp_path / tree.TOC).write_text("format: jb-book\nroot: index\n", "utf-8")
+    (tmp_path / "index.md").write_text("# A page\n\n## A part\n", "utf-8")
+    (tmp_path / "references.bib").touch()
+    shutil.copytree(tree.ROOT / "_static", tmp_path / "_static")
+    page = (build(tmp_path, tmp_path / "out") / "index.html").read_text("utf-8")
+    links = [a["href"] for a in BeautifulSoup(page, "html.parser")("a", href=True)]
+    assert f"{address}/edit/main/index.md" in links
+    assert any(link.startswith(f"{address}/issues/new?") for link in links)
 
 
 def test_colours_are_repeated_for_pages_without_script():
@@ -303,27 +299,13 @@ def test_colours_are_repeated_for_pages_without_script():
         'html[data-theme="dark"]{--a:1}/* no */p{b:2}'
         "html[data-theme=dark] .x:is(.y,.z),html[data-theme=light] .x{c:3}"
     )
-    assert repairs.auto_theme([style]) == (
+    assert theme.auto_theme([style]) == (
         "@media print, (prefers-color-scheme: light){\n"
         "html[data-theme=auto] .x{c:3}\n}\n"
         "@media screen and (prefers-color-scheme: dark){\n"
         "html[data-theme=auto]{--a:1}\n"
         "html[data-theme=auto] .x:is(.y,.z){c:3}\n}\n"
     )
-
-
-def test_changed_theme_stops_the_build(tmp_path):
-    page = tmp_path / "a.html"
-    page.write_text('<main id="main-content"></main>', encoding="utf-8")
-
-    class App:
-        outdir = tmp_path
-
-        class builder:  # noqa: N801 - Sphinx's own name
-            format = "html"
-
-    with pytest.raises(Exception, match="these repairs found nothing"):
-        repairs.finish(App, None)
 
 
 @pytest.mark.parametrize(("tex", "drawn"), [(r"\sqrt{x}", True), ("x", False)])
