@@ -9,11 +9,10 @@ reveal.js comes from the package sphinx-revealjs and is written beside the decks
 import base64
 import html
 import json
-import math
 import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
@@ -52,16 +51,15 @@ _TYPES = ("slide", "subslide", "fragment", "-", "notes")
 # A chart's text of 13 pixels becomes one of 23.
 _SCALE = 1.8
 _CHART_WIDTH = WIDTH - 96
-# Without the margins and a heading of one line.
-_CHART_HEIGHT = HEIGHT - 172
-# The height of a row of names, as Vega draws it.
-_ROW = 20
+# Without the margins, a heading of one line and a caption of two.
+_CHART_HEIGHT = HEIGHT - 248
+# How high a chart may be on a slide, at least and at most, against the page's: rows
+# of names that come closer would lie on each other.
+_LEAST, _LEAST_WITH_NAMES, _MOST = 0.45, 0.75, 1.5
 # The name of an upright axis lies on top of it: a low plot has no room beside it,
 # and a room does not turn its head.
 _AXIS = {"titleAngle": 0, "titleAlign": "left", "titleBaseline": "bottom"}
 _AXIS |= {"titleX": 0, "titleY": -10}
-# Characters to a line, and its height, of a caption's first sentence and rest.
-_FINDING, _REMARK = (84, 38), (106, 30)
 _SENTENCE = re.compile(r"(?<=[^A-Z\s][.!?])\s+(?=[A-Z])")
 
 
@@ -136,61 +134,34 @@ def draw(spec: Mapping[str, Any], key: str, height: int = _CHART_HEIGHT) -> str:
         SVG without a size of its own, to fill its frame. What cannot be made
         low enough, such as many rows of names, has smaller text.
     """
+    upright = [
+        layer["encoding"]["y"]
+        for layer in (spec, *spec.get("layer", []))
+        if "y" in layer.get("encoding", {})
+    ]
     config = {**spec.get("config", {}), "axisLeft": _AXIS}
-    if any(y.get("title", "") is not None for y in _upright(spec)):
+    if any(y.get("title", "") is not None for y in upright):
         config["legend"] = {**config.get("legend", {}), "offset": 36}
-    spec = {**spec, "config": config}
-    scale = _SCALE
-    sized = drawing.sized(spec, int(_CHART_WIDTH / scale))
-    if is_single(sized):
-        least, most = _range(sized)
-        own, around = _heights(sized)
-        if (own * least + around) * scale > height:
-            scale = height / (own * least + around)
-            sized = drawing.sized(spec, int(_CHART_WIDTH / scale))
-            own, around = _heights(sized)
-        wanted = height / scale - around
-        sized["height"] = int(min(max(wanted, own * least), own * most))
-    svg = drawing.clean_svg(_svg(sized), key)
+    chart = drawing.sized({**spec, "config": config}, int(_CHART_WIDTH / _SCALE))
+    svg = drawing.to_svg(json.dumps(chart, sort_keys=True))
+    if is_single(chart):
+        own = float(re.search(r'<svg[^>]*? height="([\d.]+)"', svg)[1])
+        named = any(y.get("type") in ("nominal", "ordinal") for y in upright)
+        least = _LEAST_WITH_NAMES if named else _LEAST
+        scale = min(_SCALE, height / (least * own))
+        chart["width"] = int(_CHART_WIDTH / scale)
+        chart["height"] = int(min(height / scale, _MOST * own))
+        chart["autosize"] = {"type": "fit", "contains": "padding"}
+        svg = drawing.to_svg(json.dumps(chart, sort_keys=True))
+    svg = drawing.clean_svg(svg, key)
     return re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
-
-
-def _svg(spec: Mapping[str, Any]) -> str:
-    return drawing.to_svg(json.dumps(spec, sort_keys=True))
-
-
-def _heights(spec: Mapping[str, Any]) -> tuple[float, float]:
-    """Return a drawing's height: of its plot, and of what is around it."""
-
-    def total(chart: Mapping[str, Any]) -> float:
-        return float(re.search(r'<svg[^>]*? height="([\d.]+)"', _svg(chart))[1])
-
-    around = total({**spec, "height": 100}) - 100
-    return total(spec) - around, around
-
-
-def _upright(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return what is said of a chart's upright axis, layer by layer."""
-    layers = (spec, *spec.get("layer", []))
-    encodings = (layer.get("encoding", {}) for layer in layers)
-    return [encoding["y"] for encoding in encodings if "y" in encoding]
-
-
-def _range(spec: Mapping[str, Any]) -> tuple[float, float]:
-    """Return how high a plot may be, at least and at most, against the page's."""
-    rows = [y for y in _upright(spec) if y.get("type") in ("nominal", "ordinal")]
-    if not rows:
-        return 0.45, 1.5
-    # Names that come closer than they are high would be left out.
-    fonts = [(y.get("axis") or {}).get("labelFontSize", 13) for y in rows]
-    return (max(fonts) + 1) / _ROW, 2
 
 
 def _deck(notebook: NotebookNode) -> str:
     """Return a notebook's slides as a page, or nothing if it has none."""
     values = glued(notebook)
-    shown = []
-    for number, cell in enumerate(notebook.cells):
+    cells = []
+    for cell in notebook.cells:
         kind = cell.metadata.get("slideshow", {}).get("slide_type")
         if kind in (None, "", "skip"):
             continue
@@ -199,58 +170,41 @@ def _deck(notebook: NotebookNode) -> str:
                 f"Cell {cell.id} has the slide type {kind!r}; it can be one of "
                 f"{', '.join(_TYPES)}."
             )
-        content = _cell(cell, number, values)
-        if not re.sub(r"<aside.*?</aside>", "", content, flags=re.DOTALL).strip():
+        said = {"slide", "slide_input"} & set(cell.metadata)
+        if cell.cell_type == "code" and not (said or cell.outputs):
             raise SlidesError(
                 f"Cell {cell.id} is on a slide and shows nothing there; store its "
                 "outputs, give it metadata `slide`, or take it off."
             )
-        if not shown:
-            book = tree.read()["title"]
-            content = f'<p class="book">{html.escape(book)}</p>\n{content}'
-        # The exporter makes the slides; what stands on them is ready.
-        made = nbformat.v4.new_markdown_cell(content)
-        made.metadata.slideshow = {"slide_type": kind}
-        shown.append(made)
-    if not shown:
+        cells.append(cell)
+    if not cells:
         return ""
-    title = re.search(r"^# (.*)", notebook.cells[0].source, re.MULTILINE)[1]
     exporter = SlidesExporter(
         template_file="slides.html.j2", extra_loaders=[_environment().loader]
     )
-    resources = {"deck": {"title": title, "width": WIDTH, "height": HEIGHT}}
+    exporter.register_filter("book_markdown", partial(_markdown, values=values))
+    exporter.register_filter("book_code", _code)
+    exporter.register_filter("book_output", partial(_output, values=values))
+    title = re.search(r"^# (.*)", notebook.cells[0].source, re.MULTILINE)[1]
+    deck = {"title": title, "book": tree.read()["title"]}
+    deck |= {"width": WIDTH, "height": HEIGHT}
     page, _ = exporter.from_notebook_node(
-        nbformat.v4.new_notebook(cells=shown), resources
+        nbformat.v4.new_notebook(cells=cells), {"deck": deck}
     )
     return page
 
 
-def _cell(cell: NotebookNode, number: int, values: Mapping[str, str]) -> str:
-    """Return what a cell shows on a slide, as HTML."""
-    instead = cell.metadata.get("slide", "")
-    if cell.cell_type == "markdown":
-        text = _markdown(instead or cell.source, values)
-        if instead and cell.metadata.slideshow.slide_type != "notes":
-            # What the slide is too small for, the speaker has before them.
-            text += f'<aside class="notes">{_markdown(cell.source, values)}</aside>'
-        return text
-    parts = [_markdown(instead, values)]
-    if cell.metadata.get("slide_input"):
-        style = HtmlFormatter(nowrap=True)
-        code = highlight(cell.source, PythonLexer(), style).rstrip()
-        parts.append(f'<pre class="code"><code>{code}</code></pre>')
-    for place, output in enumerate(cell.outputs):
-        parts.append(_output(output, f"c{number}-{place}-", values))
-    return "\n".join(part for part in parts if part)
+def _code(source: str) -> str:
+    return highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)).rstrip()
 
 
-def _output(output: NotebookNode, key: str, values: Mapping[str, str]) -> str:
+def _output(output: NotebookNode, values: Mapping[str, str]) -> str:
     """Return an output as HTML."""
     if output.output_type == "stream":
         return _printed(output.text)
     data = output.get("data", {})
     if MIME in data:
-        return _figure(data[MIME], key, values)
+        return _figure(data[MIME], values)
     if FIGURE_MIME in data:
         return ""
     if "text/html" in data:
@@ -269,19 +223,16 @@ def _printed(text: str) -> str:
     return f'<pre class="{name}">{shown}</pre>' if lines else ""
 
 
-def _figure(spec: Mapping[str, Any], key: str, values: Mapping[str, str]) -> str:
+def _figure(spec: Mapping[str, Any], values: Mapping[str, str]) -> str:
     """Return a chart with its caption, the finding first."""
-    caption = spec["usermeta"]["figure"]["caption"]
-    finding, *rest = _SENTENCE.split(caption, maxsplit=1)
-    height = _CHART_HEIGHT
-    sizes = (_FINDING, _REMARK)
-    for text, (length, line) in zip([finding, *rest], sizes, strict=False):
-        height -= math.ceil(len(text) / length) * line
+    figure = spec["usermeta"]["figure"]
     alt = html.escape(spec["description"], quote=True)
-    texts = "".join(f"<p>{_inline(text, values)}</p>" for text in (finding, *rest))
+    texts = _SENTENCE.split(figure["caption"], maxsplit=1)
+    told = "".join(f"<p>{_inline(text, values)}</p>" for text in texts)
     return (
         f'<figure><div class="chart" role="img" aria-label="{alt}">'
-        f"{draw(spec, key, height)}</div><figcaption>{texts}</figcaption></figure>"
+        f"{draw(spec, figure['label'] + '-')}</div><figcaption>{told}</figcaption>"
+        "</figure>"
     )
 
 
@@ -356,7 +307,7 @@ def _write_style(out: Path, pages: Iterable[str]) -> None:
     font = _font(frozenset(mathfont.signs(pages)))
     code = HtmlFormatter(style="a11y-high-contrast-light").get_style_defs(".code")
     values = {"font": font, "code": code, "width": WIDTH, "height": HEIGHT}
-    for name in ("slides.css", "slides_paper.css"):
+    for name in ("slides.css", "slides_print.css"):
         style = _environment().get_template(f"{name}.j2").render(values)
         (out / name).write_text(style, encoding="utf-8")
 

@@ -237,7 +237,7 @@ def test_keys_move_and_open_the_notes(make, room):
     notes.get_by_text("The whole story.").wait_for(timeout=10_000)
 
 
-def test_paper_has_a_page_for_each_slide(make, room):
+def test_print_has_a_page_for_each_slide(make, room):
     pypdf = pytest.importorskip("pypdf")
     deck, _ = make(TITLE, *[cell("markdown", f"## {k}", "slide") for k in "abc"])
     open_deck(room, deck)
