@@ -28,7 +28,6 @@ REFERENCES = ROOT / "references.bib"
 _FENCE = re.compile(r"\s*(`{3,}|:{3,}|~{3,})\s*(.*)")
 _DIRECTIVE = re.compile(r"\{([\w:-]+)\}\s*(.*)")
 _OPTION = re.compile(r":[\w-]+:(\s.*)?")
-_TARGET = re.compile(r"^\([\w-]+\)=\n?", re.MULTILINE)
 # The first two alternatives find what is not to be touched, so that a role
 # is never looked for inside of them.
 _INLINE = re.compile(
@@ -37,10 +36,7 @@ _INLINE = re.compile(
     r"|\{(?P<role>[a-z][\w:-]*)\}`(?P<text>[^`]+)`",
     re.DOTALL,
 )
-_TITLED = re.compile(r"(.*?)\s*<([^<>]*)>", re.DOTALL)
-_KINDS = {"fig": "the chart", "ex": "the exercise", "sol": "the solution"}
-_DROPPED = {"solution-start", "solution-end", "bibliography"}
-_BOXES = {"note", "tip", "hint", "important", "warning", "seealso", "dropdown"}
+_KINDS = {"numref": "the chart", "ref": "the exercise"}
 
 
 class PlainError(ValueError):
@@ -134,15 +130,14 @@ def _directive(
     name: str, title: str, body: Sequence[str], glued: Mapping[str, str]
 ) -> str:
     """Return a directive as Markdown."""
-    if name in _DROPPED:
+    if name in ("solution-start", "solution-end"):
         return ""
     start = next((i for i, x in enumerate(body) if not _OPTION.fullmatch(x)), len(body))
-    text = plain("\n".join(body[start:]), glued)
-    title = _inline(title, glued)
+    text, title = plain("\n".join(body[start:]), glued), _inline(title, glued)
     if name == "exercise":
         return f"### Exercise: {title}\n\n{text}"
-    if name == "admonition" or name in _BOXES:
-        return f"**{title or name.capitalize()}**\n\n{text}"
+    if name == "admonition":
+        return f"**{title}**\n\n{text}"
     raise PlainError(
         f"The directive {{{name}}} has no plain form; write it as Markdown, or say in "
         f"bookbuild.plain how it reads."
@@ -160,31 +155,28 @@ def _inline(text: str, glued: Mapping[str, str]) -> str:
             return f"{match['math'][:-2].rstrip()}\n{tag}\n$$" if tag else match["math"]
         return _role(match["role"], " ".join(match["text"].split()), glued)
 
-    text = _INLINE.sub(replace, _TARGET.sub("", text))
+    text = _INLINE.sub(replace, text)
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
 
 
 def _role(role: str, text: str, glued: Mapping[str, str]) -> str:
     """Return what a role shows."""
-    if role.startswith("glue"):
-        name, _, form = text.partition(":")
-        if name not in glued:
-            raise PlainError(
-                f"The text shows the value {name!r}, which no cell of the notebook has "
-                "glued; run the notebook and store its outputs."
-            )
-        return format(float(glued[name]), form) if form else glued[name]
-    if role.startswith("cite"):
+    if role.startswith("cite:"):
         return _cite(role, [key.strip() for key in text.split(",")])
-    titled = _TITLED.fullmatch(text)
     if role == "eq":
         return f"({_words(text)})"
-    if titled:
-        return titled[1]
-    if role in ("numref", "ref"):
-        kind = _KINDS.get(text.split("-")[0], "the part")
-        return f"{kind} “{_words(text)}”"
-    return text
+    if role in _KINDS:
+        return f"{_KINDS[role]} “{_words(text)}”"
+    if role != "glue:text":
+        raise PlainError(
+            f"The role {{{role}}} has no plain form; write it as Markdown."
+        )
+    if text not in glued:
+        raise PlainError(
+            f"The text shows the value {text!r}, which no cell of the notebook has "
+            "glued; run the notebook and store its outputs."
+        )
+    return glued[text]
 
 
 def _words(label: str) -> str:
