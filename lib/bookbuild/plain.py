@@ -13,7 +13,7 @@ from functools import lru_cache
 from urllib.parse import quote
 
 import nbformat
-from pybtex.database import Entry, Person, parse_file
+from pybtex.database import Entry, parse_file
 from pybtex.richtext import Text
 
 from bookbuild.tree import ROOT
@@ -201,13 +201,9 @@ def _cite(role: str, keys: Sequence[str]) -> str:
 def _authors(entry: Entry) -> str:
     """Return the authors' family names: one, two, or the first of more."""
     people = entry.persons.get("author") or entry.persons["editor"]
-    names = [_family(person) for person in people]
+    names = [" ".join(p.prelast_names + p.last_names) for p in people]
+    names = [str(Text.from_latex(name)) for name in names]
     return " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
-
-
-def _family(person: Person) -> str:
-    names = person.prelast_names + person.last_names
-    return " ".join(str(Text.from_latex(name)) for name in names)
 
 
 def _address(entry: Entry) -> str:

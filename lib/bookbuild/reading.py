@@ -18,9 +18,10 @@ from myst_parser.mdit_to_docutils.base import default_slugify
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 
+from bookbuild import tree
 from illusion.telling import charts, quiz
 
-__all__ = ["RUNS", "Reading", "reading", "running", "sections", "setup"]
+__all__ = ["RUNS", "Reading", "line", "reading", "running", "sections", "setup"]
 
 WORDS_PER_MINUTE = 238
 """Silent reading of English non-fiction, mean of 190 studies (Brysbaert 2019)."""
@@ -118,22 +119,22 @@ def reading(path: Path) -> Reading:
     return sum(sections(path).values(), Reading())
 
 
-def running(name: str, tree: Path) -> str:
+def running(name: str, root: Path) -> str:
     """Return how long a notebook runs, in words, or nothing if it was not timed.
 
     Parameters
     ----------
     name
         Of its file, without the ending.
-    tree
-        The folder that has the tests' cache.
+    root
+        The tree that has the tests' cache.
 
     Returns
     -------
     str
         A bound rather than a number, since machines differ by more than seconds.
     """
-    file = tree / RUNS
+    file = root / RUNS
     times = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     if name not in times:
         return ""
@@ -187,6 +188,38 @@ def _linked(app: Sphinx, link: pending_xref) -> Reading:
     return sections(path).get(anchor, Reading()) if anchor else reading(path)
 
 
+def line(path: Path) -> list[tuple[str, bool]]:
+    """Return what a page says of itself, in parts; whether each is code.
+
+    Parameters
+    ----------
+    path
+        Of the page's source.
+    """
+    minutes = max(1, round(reading(path).minutes))
+    text = f"{minutes} minute{'s' * (minutes > 1)} to read"
+    if path.suffix != ".ipynb":
+        return [(f"{text}; nothing to run.", False)]
+    if runs := running(path.stem, tree.ROOT):
+        text += f", {runs} to run"
+    command = f"jupyter lab {tree.CHAPTERS}/{path.name}"
+    return [(f"{text}. To rerun it: ", False), (command, True)]
+
+
+def _add(app: Sphinx, doctree: nodes.document) -> None:
+    title = next(doctree.findall(nodes.title), None)
+    if title is None or not app.env.docname.startswith(f"{tree.CHAPTERS}/"):
+        return
+    # A page is read again when the tests have timed the chapters again.
+    if (timed := tree.ROOT / RUNS).exists():
+        app.env.note_dependency(str(timed))
+    paragraph = nodes.paragraph(classes=["rerun"])
+    for text, code in line(Path(app.env.doc2path(app.env.docname))):
+        paragraph += nodes.literal(text, text) if code else nodes.Text(text)
+    title.parent.insert(title.parent.index(title) + 1, paragraph)
+
+
 def setup(app: Sphinx) -> None:
-    """Fill the tables as soon as a page is read."""
+    """Fill the tables, and add the line, as soon as a page is read."""
     app.connect("doctree-read", _fill)
+    app.connect("doctree-read", _add)

@@ -112,7 +112,13 @@ def make(out: Path, names: Sequence[str] = ()) -> list[Path]:
     pages = {path.name: path.read_text("utf-8") for path in paths if path.exists()}
     _write_style(out, pages.values())
     _write_reveal(out / "reveal")
-    (out / "index.html").write_text(_index(pages), encoding="utf-8")
+    titles = {
+        name: html.unescape(re.search("<title>(.*?)</title>", page)[1])
+        for name, page in pages.items()
+    }
+    listed = _environment().get_template("slides_index.html.j2")
+    text = listed.render(titles=titles, book=tree.read()["title"])
+    (out / "index.html").write_text(text, encoding="utf-8")
     return [*made, out / "index.html"]
 
 
@@ -228,7 +234,7 @@ def _figure(spec: Mapping[str, Any], values: Mapping[str, str]) -> str:
     figure = spec["usermeta"]["figure"]
     alt = html.escape(spec["description"], quote=True)
     texts = _SENTENCE.split(figure["caption"], maxsplit=1)
-    told = "".join(f"<p>{_inline(text, values)}</p>" for text in texts)
+    told = "".join(_markdown(text, values) for text in texts)
     return (
         f'<figure><div class="chart" role="img" aria-label="{alt}">'
         f"{draw(spec, figure['label'] + '-')}</div><figcaption>{told}</figcaption>"
@@ -258,15 +264,9 @@ def _table(page: str) -> str:
 
 def _markdown(text: str, values: Mapping[str, str]) -> str:
     """Return Markdown, which may have the book's roles, as HTML."""
-    return _parser().render(_untagged(plain(text, values)))
-
-
-def _inline(text: str, values: Mapping[str, str]) -> str:
-    return _parser().renderInline(_untagged(plain(text, values)))
-
-
-def _untagged(text: str) -> str:
-    return re.sub(r"\\tag\{[^}]*\}\s*", "", text)
+    # A slide has no other to refer to a formula.
+    text = re.sub(r"\\tag\{[^}]*\}\s*", "", plain(text, values))
+    return _parser().render(text).strip()
 
 
 @lru_cache(maxsize=1)
@@ -287,16 +287,6 @@ def _parser() -> MarkdownIt:
 def _environment() -> jinja2.Environment:
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     return jinja2.Environment(loader=loader, autoescape=True)
-
-
-def _index(pages: Mapping[str, str]) -> str:
-    """Return the page that lists the decks."""
-    titles = {
-        name: html.unescape(re.search("<title>(.*?)</title>", page)[1])
-        for name, page in pages.items()
-    }
-    template = _environment().get_template("slides_index.html.j2")
-    return template.render(titles=titles, book=tree.read()["title"])
 
 
 def _write_style(out: Path, pages: Iterable[str]) -> None:

@@ -178,7 +178,7 @@ def test_solutions_are_apart_from_exercises(texts, site, name):
     assert exercises
     for exercise in exercises:
         number = exercise.select_one(".caption-number").get_text()
-        asked = squeezed(exercise.select_one(":scope > div p").get_text())[:25]
+        asked = squeezed(exercise.select_one(".admonition-title ~ * p").get_text())[:25]
         assert any(asked in text for text in pages[: end - 1]), number
     for part in page.select("details.hint, details.solution"):
         for told in part.select("p, .highlight"):

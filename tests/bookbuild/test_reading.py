@@ -11,7 +11,7 @@ import pytest
 from bs4 import BeautifulSoup
 from conftest import CHAPTERS, PROSE, ROOT
 
-from bookbuild import reading, rerun
+from bookbuild import reading
 from bookbuild.reading import Reading
 from illusion.telling import charts, quiz
 
@@ -193,11 +193,11 @@ def test_the_tests_leave_their_times_where_the_build_looks(pytestconfig, monkeyp
 def test_what_a_page_says_of_itself(chapter, monkeypatch):
     for runs, told in (("under a minute", ", under a minute to run"), ("", "")):
         monkeypatch.setattr(reading, "running", lambda *_, runs=runs: runs)
-        assert rerun.line(chapter) == [
+        assert reading.line(chapter) == [
             (f"1 minute to read{told}. To rerun it: ", False),
             ("jupyter lab chapters/one.ipynb", True),
         ]
-    said = rerun.line(chapter.with_name("two.md"))
+    said = reading.line(chapter.with_name("two.md"))
     assert said == [("1 minute to read; nothing to run.", False)]
 
 
@@ -210,7 +210,7 @@ def test_every_page_says_how_to_rerun_it(site, name, monkeypatch):
     # The site may be older than the last run of the tests.
     shown = re.sub(r", under (a minute|\d+ minutes) to run", "", shown)
     monkeypatch.setattr(reading, "running", lambda *_: "")
-    assert shown == "".join(text for text, _ in rerun.line(PAGES[name]))
+    assert shown == "".join(text for text, _ in reading.line(PAGES[name]))
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
