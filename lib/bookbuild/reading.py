@@ -35,7 +35,7 @@ SECONDS_PER_CHART = 30
 RUNS = ".pytest_cache/v/book/seconds"
 """Where the tests leave how long each notebook ran, in seconds by its name."""
 
-COLUMNS = ("words", "lines of code", "charts", "minutes to read")
+COLUMNS = ("words", "lines of code", "charts", "to read")
 """Headings of the columns that the build fills in, from the links of each row."""
 
 _MARKUP = re.compile(
@@ -176,7 +176,9 @@ def _fill(app: Sphinx, doctree: nodes.document) -> None:
             counts = (total.words, total.lines, total.charts, round(total.minutes))
             for title, number in zip(COLUMNS, counts, strict=True):
                 if found and title in titles:
-                    row[titles.index(title)] += nodes.paragraph("", f"{number}")
+                    entry = row[titles.index(title)]
+                    entry.clear()
+                    entry += nodes.paragraph("", f"{number}")
 
 
 def _linked(app: Sphinx, link: pending_xref) -> Reading:
