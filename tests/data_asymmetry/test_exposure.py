@@ -1,4 +1,4 @@
-"""Shares, concentration, sampling rates and what unequal sampling does."""
+"""Shares, sampling rates and what unequal sampling does."""
 
 import itertools
 
@@ -68,25 +68,6 @@ def test_battle_shares_by_counting_each_battle():
     assert table["participations"].sum() == pytest.approx(1)
     with pytest.raises(ValueError, match="have no group"):
         exposure.battle_shares(PairCounts.from_wins(wins), pd.Series({"a": "x"}))
-
-
-def test_gini_has_known_values():
-    assert exposure.gini(np.ones(7)) == pytest.approx(0)
-    assert exposure.gini(np.array([0, 0, 0, 5])) == pytest.approx(3 / 4)
-    # Half the mean absolute difference over the mean.
-    amount = np.random.default_rng(1).gamma(0.5, size=40)
-    pairs = [abs(x - y) for x, y in itertools.product(amount, amount)]
-    assert exposure.gini(amount) == pytest.approx(np.mean(pairs) / 2 / amount.mean())
-    assert exposure.gini(3 * amount) == pytest.approx(exposure.gini(amount))
-
-
-def test_lorenz_runs_from_nothing_to_all():
-    curve = exposure.lorenz(np.array([3, 1, 0, 4]))
-    assert curve["members"].tolist() == [0, 0.25, 0.5, 0.75, 1]
-    assert curve["amount"].tolist() == [0, 0, 0.125, 0.5, 1]
-    for amount in ([], [-1, 2], [0, 0]):
-        with pytest.raises(ValueError, match="0 or more"):
-            exposure.lorenz(np.array(amount))
 
 
 def test_largest_rate_against_simulation():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from illusion import data
-from illusion.data_asymmetry.exposure import gini
+from illusion.concentration import gini
 from illusion.reforms import measures
 from illusion.reforms.measures import BASELINE, MEASURES, PROPOSALS
 from illusion.reforms.scenario import Cast, Rules, Season

@@ -8,9 +8,8 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from illusion import data
+from illusion import concentration, data
 from illusion.claims import Finding, ranking
-from illusion.data_asymmetry import exposure
 from illusion.private_testing import selection
 from illusion.rating import batch
 from illusion.reforms import measures
@@ -117,7 +116,7 @@ def wider() -> Finding:
 def representative() -> Finding:
     """Tell whether weighing pairs alike serves all models, in two senses."""
     met = ranking.public_votes().battles
-    uneven = [exposure.gini(batch.weights(met, w) * met) for w in batch.WEIGHTING]
+    uneven = [concentration.gini(batch.weights(met, w) * met) for w in batch.WEIGHTING]
     why = (
         f"It makes pairs count evenly (Gini {uneven[0]:.2f} to {uneven[1]:.2f} on the "
         f"public votes). Of 1,000 pairs, {moved(ASSUMED, 'inverse-frequency')} come "

@@ -1,8 +1,7 @@
-"""Who gets the votes: shares, concentration, sampling rates, what a provider sees.
+"""Who gets the votes: shares, sampling rates, what a provider sees.
 
-A battle has two models, so that it counts as two *participations*. Sources: the
-Gini coefficient and the Lorenz curve as in Gastwirth (1972), the interval of a
-rate Clopper and Pearson's (1934).
+A battle has two models, so that it counts as two *participations*. The interval of a
+rate is that of Clopper and Pearson (1934).
 """
 
 from __future__ import annotations
@@ -159,54 +158,6 @@ def battle_shares(counts: PairCounts, group: pd.Series) -> pd.DataFrame:
         )
     columns = ["participations", "battles"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-
-
-def lorenz(amount: np.ndarray) -> pd.DataFrame:
-    """Lorenz curve: what the smallest hold together.
-
-    Parameters
-    ----------
-    amount : ndarray
-        Not negative.
-
-    Returns
-    -------
-    DataFrame
-        ``members``, the share of the members counted from the smallest, and
-        ``amount``, the share that these hold, both from 0 to 1.
-
-    Raises
-    ------
-    ValueError
-        A negative amount, or nothing to hold.
-    """
-    ordered = np.sort(np.asarray(amount, dtype=float))
-    if len(ordered) == 0 or ordered[0] < 0 or ordered.sum() == 0:
-        raise ValueError("A Lorenz curve needs amounts that are 0 or more, not all 0.")
-    held = np.append(0, ordered.cumsum() / ordered.sum())
-    return pd.DataFrame({"members": np.linspace(0, 1, len(held)), "amount": held})
-
-
-def gini(amount: np.ndarray) -> float:
-    """Gini coefficient: 0 if all hold the same, near 1 if one holds all.
-
-    Parameters
-    ----------
-    amount : ndarray
-        Not negative.
-
-    Returns
-    -------
-    float
-        Twice the area between the Lorenz curve and the diagonal.
-
-    Raises
-    ------
-    ValueError
-        As for :func:`lorenz`.
-    """
-    curve = lorenz(amount)
-    return float(1 - 2 * np.trapezoid(curve["amount"], curve["members"]))
 
 
 def largest_rate(

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import ndtri
 from scipy.stats import kendalltau
 
-from illusion.data_asymmetry.exposure import gini
+from illusion.concentration import gini
 from illusion.reforms.scenario import (
     QUARTER,
     TEST_WEEKS,
