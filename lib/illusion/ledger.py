@@ -130,7 +130,7 @@ def show_claims(*names: str) -> None:
     """
     ledger = _chosen(names)
     rows = [
-        _row(name, claim, f' id="{anchor(name)}"', escape(claim["claim"]))
+        _row(claim, f' id="{anchor(str(name))}"', escape(claim["claim"]))
         for name, claim in ledger.iterrows()
     ]
     _display(rows, "ledger", ledger)
@@ -151,9 +151,9 @@ def show_ledger(*names: str) -> None:
             f' data-{key}="{escape(claim[key])}"'
             for key in ("party", "chapter", "verdict")
         )
-        place = f"{claim['chapter']}.ipynb#{anchor(name)}"
+        place = f"{claim['chapter']}.ipynb#{anchor(str(name))}"
         link = f'<a href="{place}">{escape(claim["claim"])}</a>'
-        rows.append(_row(name, claim, keys, link))
+        rows.append(_row(claim, keys, link))
     _display(rows, "ledger" if names else "ledger ledger-all", ledger)
 
 
@@ -248,8 +248,8 @@ def _judge(name: str) -> tuple:
             "of its chapter's module in illusion.claims, or say in UNAVAILABLE what "
             "would be needed and who has it."
         )
-    claim, found = _said().loc[name], COMPUTED[name]()
-    judged = verdict(claim["value"], claim["tolerance"], found)
+    said, found = _said(), COMPUTED[name]()
+    judged = verdict(said["value"][name], said["tolerance"][name], found)
     numbers = (found.ours, found.error, found.other, found.between)
     return (*numbers, judged, found.reason)
 
@@ -264,7 +264,7 @@ def _number(value: str | float, unit: str | float) -> float:
     return float(value)
 
 
-def _row(name: str, claim: pd.Series, attributes: str, text: str) -> str:
+def _row(claim: pd.Series, attributes: str, text: str) -> str:
     party = claim["party"]
     second_hand = ", read second-hand" if claim["evidence"] == "secondary" else ""
     ours = in_words(claim["ours"], claim["unit"])

@@ -123,7 +123,7 @@ def win_rate_gain(
         return float(np.sqrt(max(gradient @ covariance @ gradient, 0.0)))
 
     sign = np.array([-1.0, 1.0])
-    points = ratings.elo_difference(p)
+    points = np.asarray(ratings.elo_difference(p))
     return WinRateGain(
         absolute=after - before,
         absolute_error=error(sign),
@@ -156,7 +156,7 @@ def on_both(benchmark: pd.DataFrame, board: pd.DataFrame) -> pd.DataFrame:
     named = benchmark.dropna(subset="arena_name").set_index("arena_name")
     wins = named[["win_pct", "lower_pct", "upper_pct"]] / 100
     columns = ["points", "lower_points", "upper_points"]
-    named[columns] = ratings.elo_difference(wins)
+    named[columns] = ratings.elo_difference(wins.to_numpy())
     return named.join(board, how="inner")
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 from scipy.special import log_ndtr
 
 from illusion.rating.likelihood import ELO
@@ -378,7 +378,11 @@ def even_gap(n: int, other: int, sd: float) -> float:
         publish the higher score half of the time; negative if it must be better.
     """
     far = _FAR * sd
-    return brentq(lambda gap: chance_ahead(n, other, gap, sd) - 0.5, -far, far)
+
+    def lead(gap: float) -> float:
+        return chance_ahead(n, other, gap, sd) - 0.5
+
+    return root_scalar(lead, bracket=(-far, far)).root
 
 
 def simulate_votes(
@@ -438,7 +442,7 @@ def simulate_votes(
         published[block] = half_points[row, chosen] / (2 * votes)
         if skill_sd:
             skills[block] = skill[row, chosen]
-    return Replicates(elo_difference(published), skills)
+    return Replicates(np.asarray(elo_difference(published)), skills)
 
 
 def simulate_boards(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from scipy.optimize import isotonic_regression
 
@@ -40,7 +38,7 @@ def shrink(
 
 
 def as_ranked(
-    score: np.ndarray, weight: np.ndarray, belief: np.ndarray, provider: Sequence
+    score: np.ndarray, weight: np.ndarray, belief: np.ndarray, provider: np.ndarray
 ) -> np.ndarray:
     """Move scores as little as makes every provider's agree with its own ranking.
 
@@ -53,7 +51,7 @@ def as_ranked(
     belief : ndarray, shape (models,)
         What providers hold of their models; a higher value is a better model, and
         equal ones are held to be equal.
-    provider : sequence, shape (models,)
+    provider : ndarray, shape (models,)
 
     Returns
     -------
@@ -61,9 +59,9 @@ def as_ranked(
         Isotonic regression, provider by provider: the constrained maximum of the
         likelihood as far as that is quadratic and scores err independently.
     """
-    moved, makers = np.array(score, dtype=float), np.asarray(provider)
-    for maker in np.unique(makers):
-        own = np.flatnonzero(makers == maker)
+    moved = np.array(score, dtype=float)
+    for maker in np.unique(provider):
+        own = np.flatnonzero(provider == maker)
         # Models that are held to be equal get one score.
         level, place = np.unique(belief[own], return_inverse=True)
         total = np.bincount(place, weight[own], len(level))

@@ -141,7 +141,7 @@ def measure(season: Season, cast: Cast, rules: Rules) -> pd.DataFrame:
             "inflation_later": _inflation(error, first, cast, _LATER),
             "gain": _gain(season, cast),
             "tau": [
-                kendalltau(last[r, shown[r, -1]], truth[r, shown[r, -1]]).statistic
+                kendalltau(last[r, shown[r, -1]], truth[r, shown[r, -1]])[0]
                 for r in rows
             ],
             "top_ten": [
@@ -182,7 +182,8 @@ def summary(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
     names = [name for name in MEASURES if name in runs]
     long = runs.melt(["policy", "replicate"], names, var_name="measure")
     value = long.set_index(["policy", "measure", "replicate"])["value"]
-    before = value.loc[baseline].reindex(value.index.droplevel("policy"))
+    same = pd.MultiIndex.from_frame(long[["measure", "replicate"]])
+    before = value.loc[baseline].reindex(same)
     keys = ["policy", "measure"]
     here, change = (
         each.groupby(level=keys, sort=False).agg(["mean", "sem"])

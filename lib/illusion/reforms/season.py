@@ -126,8 +126,9 @@ class Block:
         error = nature.standard_normal((size, n))
         self.belief = cast.skill + world.belief_sd * error
         self.family = {
-            f: nature.standard_normal((2, size, cast.variants[f]))
-            for f in np.flatnonzero(cast.variants > 1)
+            f: nature.standard_normal((2, size, n_tested))
+            for f, n_tested in enumerate(cast.variants)
+            if n_tested > 1
         }
         self.battles, self.points = np.zeros((2, size, n, n))
         self.score, self.chosen_by, self.excess, self.goal = np.zeros((4, size, n))

@@ -102,8 +102,8 @@ class WinTables:
                 met[1:] = 0 if gone in (a, b) else _MANY / (len(self.models) - 2)
             of_task = met @ mix
             first, second = of_task @ self.win[:, i, j], of_task @ self.win[:, j, i]
-            wins[a, b], wins[b, a] = round(first), round(second)
-            ties[a, b] = round(of_task.sum() - first - second)
+            wins[a, b], wins[b, a] = round(float(first)), round(float(second))
+            ties[a, b] = round(float(of_task.sum() - first - second))
         return PairCounts.from_wins(wins, ties)
 
     def order(self, mix: np.ndarray, gone: str | None = None) -> tuple[str, ...]:
@@ -133,7 +133,7 @@ class WinTables:
         """
         rows = []
         for shares in product(np.linspace(0, 1, steps), repeat=2):
-            mix = [[share, 1 - share] for share in shares]
+            mix = np.array([[share, 1 - share] for share in shares])
             rows.append(
                 (*shares, *(" ".join(self.order(mix, g)) for g in (None, gone)))
             )

@@ -82,7 +82,8 @@ def theme() -> alt.theme.ThemeConfig:
     """
     ink = {f"{part}Color": "currentColor" for part in ("label", "title")}
     text = {"labelFontSize": 13, "titleFontSize": 13, "titleFontWeight": 600}
-    return {
+    # Altair's type wants every colour and option written out in place.
+    return {  # pyright: ignore[reportReturnType]
         "config": {
             "background": "transparent",
             "font": "Arial, Helvetica, sans-serif",
@@ -178,7 +179,7 @@ def show(
     )
 
 
-def render(spec: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+def render(chart: Mapping[str, Any], **_: Any) -> dict[str, Any]:
     """Turn a Vega-Lite specification into the output that is stored.
 
     This is the renderer registered with Altair; it also serves a chart that is
@@ -189,19 +190,19 @@ def render(spec: Mapping[str, Any], **_: Any) -> dict[str, Any]:
     ChartError
         If the chart has no description or more than :data:`MAX_ROWS` rows.
     """
-    description = str(spec.get("description") or "").strip()
+    description = str(chart.get("description") or "").strip()
     if not description:
         raise ChartError(
             "This chart has no description for readers who cannot see it; show it "
             "with charts.show(..., description='...')."
         )
-    rows = max((len(table) for table in _tables(spec)), default=0)
+    rows = max((len(table) for table in _tables(chart)), default=0)
     if rows > MAX_ROWS:
         raise ChartError(
             f"This chart carries {rows:,} rows and a page has room for "
             f"{MAX_ROWS:,}; give it the aggregate it draws, not the rows behind it."
         )
-    spec = _round(_rename(spec))
+    spec = _round(_rename(chart))
     spec["$schema"] = SCHEMA
     if not is_single(spec):
         # Several views side by side, each as wide as one alone, are too wide.

@@ -11,9 +11,11 @@ import math
 from collections.abc import Sequence
 from numbers import Real
 
+import numpy as np
+
 from illusion import data
 
-Part = Real | str
+Part = float | str
 Answer = Part | Sequence[Part]
 
 _STEPS = 8  # into which `within` is cut: so exact is the distance
@@ -41,7 +43,7 @@ def check(label: str, answer: Answer, within: float | None = None) -> None:
     if within is not None and not within > 0:
         raise ValueError(f"{label}: within={within} must be above 0.")
     parts = _parts(answer)
-    if not parts or None in parts:
+    if not parts:
         print(f"{label}: no answer yet.")
         return
     allowed = [_allowed(label, place, part, within) for place, part in enumerate(parts)]
@@ -72,19 +74,22 @@ def seen() -> dict[str, list[str]]:
     return dict(_seen)
 
 
-def _parts(answer: object) -> list[Part | None]:
-    """Split an answer; a part that is no number and no text is None."""
+def _parts(answer: object) -> list[Part]:
+    """Split an answer; empty if a part is neither a finite number nor a text."""
     if isinstance(answer, str) or not isinstance(answer, Sequence):
         # An array or a series is as good as a list; a number of numpy's is one.
-        listed = answer.tolist() if hasattr(answer, "tolist") else answer
+        listed = getattr(answer, "tolist", lambda: answer)()
         answer = listed if isinstance(listed, list) else [listed]
-    return [_part(part.item() if hasattr(part, "item") else part) for part in answer]
-
-
-def _part(part: object) -> Part | None:
-    if isinstance(part, str):
-        return part
-    return part if isinstance(part, Real) and math.isfinite(part) else None
+    parts: list[Part] = []
+    for part in answer:
+        part = part.item() if isinstance(part, np.generic) else part
+        if isinstance(part, str):
+            parts.append(part)
+        elif isinstance(part, Real) and math.isfinite(part):
+            parts.append(float(part))
+        else:
+            return []
+    return parts
 
 
 def _allowed(label: str, place: int, part: Part, within: float | None) -> list[str]:
