@@ -186,12 +186,34 @@ def show_summary() -> None:
 
 
 def anchor(name: str) -> str:
-    """Return the id that a claim's row has in its chapter's page."""
+    """Return the id that a claim's row has on its chapter's page.
+
+    Parameters
+    ----------
+    name : str
+        Id of the claim.
+
+    Returns
+    -------
+    str
+    """
     return name.replace(".", "-")
 
 
 def in_words(number: float, unit: str) -> str:
-    """Write a number of the ledger with its unit."""
+    """Write a number of the ledger with its unit.
+
+    Parameters
+    ----------
+    number : float
+        A day as its ordinal, yes as 1; NaN if there is none.
+    unit : str
+        As in ``claims.csv``.
+
+    Returns
+    -------
+    str
+    """
     if pd.isna(number):
         return "–"
     if unit == "date":
@@ -222,7 +244,7 @@ def _chosen(names: Iterable[str]) -> pd.DataFrame:
 
 @cache
 def _said() -> pd.DataFrame:
-    """Return what was published; not to be changed by who gets it."""
+    """Return what was published; cached, so callers must not change it."""
     ledger = data.load("claims").set_index("id")
     ledger["value"] = [
         _number(value, unit)

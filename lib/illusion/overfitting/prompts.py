@@ -127,10 +127,26 @@ class Stream:
 def simulate_stream(
     months: int, rng: np.random.Generator, model: StreamModel | None = None
 ) -> Stream:
-    """Draw the prompts of some months of 30 days; by default, of the default model.
+    """Draw the prompts of some months.
 
-    Users come one after another, so that a repeat follows what it repeats. Less than
-    one month raises ValueError.
+    Users come one after another, so that a repeat follows what it repeats.
+
+    Parameters
+    ----------
+    months : int
+        Months of 30 days.
+    rng : numpy.random.Generator
+    model : StreamModel, optional
+        The default model unless given.
+
+    Returns
+    -------
+    Stream
+
+    Raises
+    ------
+    ValueError
+        Less than one month.
     """
     if months < 1:
         raise ValueError(f"months={months} must be 1 or more.")
@@ -223,7 +239,14 @@ def lost(stream: Stream, month: int, threshold: float = 1.0) -> float:
 def returning(stream: Stream, month: int, threshold: float = 1.0) -> float:
     """Share of a month's prompts that occur again in the next month.
 
-    Arguments and errors are those of :func:`lost`.
+    Parameters
+    ----------
+    stream, month, threshold
+        As for :func:`lost`, whose errors this raises too.
+
+    Returns
+    -------
+    float
     """
     _require_threshold(threshold)
     both = stream.months(month, 2)
@@ -234,8 +257,21 @@ def returning(stream: Stream, month: int, threshold: float = 1.0) -> float:
 def fresh(stream: Stream, threshold: float = 0.7, unit: str = "day") -> pd.Series:
     """Share of each day's prompts that are like none of an earlier day.
 
-    Arguments and errors are those of :func:`nearest` and :func:`lost`. The share
-    falls as the past grows, so that a mean depends on the days it is taken over.
+    The share falls as the past grows, so that a mean depends on the days it is taken
+    over.
+
+    Parameters
+    ----------
+    stream : Stream
+    threshold : float
+        As for :func:`lost`, whose errors this raises too.
+    unit : {"prompt", "day", "week", "month"}
+        As for :func:`nearest`.
+
+    Returns
+    -------
+    Series
+        Indexed by day.
     """
     _require_threshold(threshold)
     new = pd.Series(nearest(stream, unit) < threshold, name="fresh")
@@ -249,10 +285,13 @@ def seen_share(
 
     Parameters
     ----------
-    stream, month, threshold
-        As for :func:`lost`; `month` is the one in which the provider sees prompts.
+    stream : Stream
+    month : int
+        In which the provider sees prompts, from 0.
     share : float or ndarray
         Probability f with which it sees each of them, independently.
+    threshold : float
+        As for :func:`lost`.
 
     Returns
     -------

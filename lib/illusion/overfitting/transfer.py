@@ -348,9 +348,11 @@ def simulate_mixture(
 
     Parameters
     ----------
-    share, distance, n_examples, n_features, noise
+    share, distance, n_examples
         As for :func:`mixture`; the share is rounded to whole examples.
     rng : numpy.random.Generator
+    n_features, noise
+        As for :func:`mixture`.
     told : bool
         Whether the learner is told each example's task, and so fits two vectors.
 

@@ -79,6 +79,10 @@ def theme() -> alt.theme.ThemeConfig:
 
     Text and lines are ``currentColor``, so that one drawing serves a light
     and a dark page.
+
+    Returns
+    -------
+    altair.theme.ThemeConfig
     """
     ink = {f"{part}Color": "currentColor" for part in ("label", "title")}
     text = {"labelFontSize": 13, "titleFontSize": 13, "titleFontWeight": 600}
@@ -138,16 +142,16 @@ def show(
 
     Parameters
     ----------
-    chart
+    chart : altair.TopLevelMixin
         Any Altair chart. Its data are the aggregate it draws.
-    label
+    label : str
         ``fig-...``, the name by which the text refers to the figure:
         ``{numref}`fig-...```.
-    caption
+    caption : str
         The finding, in a sentence with its number. Inline Markdown.
-    description
-        What the chart shows, for who cannot see it: one or two sentences.
-    source
+    description : str
+        What the chart shows, for readers who cannot see it: one or two sentences.
+    source : str
         Where the data come from. Inline Markdown.
 
     Raises
@@ -185,6 +189,18 @@ def render(chart: Mapping[str, Any], **_: Any) -> dict[str, Any]:
     This is the renderer registered with Altair; it also serves a chart that is
     a cell's last line.
 
+    Parameters
+    ----------
+    chart : mapping
+        The Vega-Lite specification.
+    **_
+        Options of Altair's that the book does not use.
+
+    Returns
+    -------
+    dict of str to Any
+        A MIME bundle: the specification under :data:`MIME`, and a plain text.
+
     Raises
     ------
     ChartError
@@ -219,7 +235,17 @@ def render(chart: Mapping[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def is_single(spec: Mapping[str, Any]) -> bool:
-    """Tell whether a chart is one view, layered or not, rather than several."""
+    """Tell whether a chart is one view, layered or not, rather than several.
+
+    Parameters
+    ----------
+    spec : mapping
+        A Vega-Lite specification.
+
+    Returns
+    -------
+    bool
+    """
     if any(key in spec for key in _COMPOSED):
         return False
     layers = [spec, *spec.get("layer", [])]

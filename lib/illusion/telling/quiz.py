@@ -80,7 +80,17 @@ def show(chapter: str) -> None:
 
 
 def to_html(questions: list[Question]) -> str:
-    """Return a quiz whose options are opened to see the reply."""
+    """Write a quiz whose options open to show the reply.
+
+    Parameters
+    ----------
+    questions : list of Question
+
+    Returns
+    -------
+    str
+        HTML: an ordered list, with a ``details`` for each option.
+    """
     items = []
     for question in questions:
         options = "\n".join(
@@ -95,7 +105,17 @@ def to_html(questions: list[Question]) -> str:
 
 
 def to_text(questions: list[Question]) -> str:
-    """Return the questions and options, without the replies."""
+    """Write the questions and options, without the replies.
+
+    Parameters
+    ----------
+    questions : list of Question
+
+    Returns
+    -------
+    str
+        A Markdown list.
+    """
     lines = []
     for number, question in enumerate(questions, 1):
         lines.append(f"{number}. {question.ask}")
