@@ -1,7 +1,7 @@
 """The ledger: every claim of the dispute, our value beside it, and the verdict.
 
 ``data/claims.csv`` holds what was said, by whom and where;
-:mod:`illusion.claims` computes what we find. A verdict is not written down
+`illusion.claims` computes what we find. A verdict is not written down
 anywhere: it follows from the two numbers and the claim's tolerance.
 """
 

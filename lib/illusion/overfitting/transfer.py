@@ -144,7 +144,7 @@ def on_both(benchmark: pd.DataFrame, board: pd.DataFrame) -> pd.DataFrame:
         ``lower_pct`` and ``upper_pct``: wins against one baseline, and their 95%
         interval, percent.
     board : DataFrame
-        As :meth:`illusion.rating.ratings.Ratings.table` returns it.
+        As :meth:`~illusion.rating.ratings.Ratings.table` returns it.
 
     Returns
     -------

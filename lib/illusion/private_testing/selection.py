@@ -2,8 +2,8 @@
 
 A provider tests N variants. Each has a true skill, drawn around a mean with
 standard deviation tau, and an estimate of it, off by a standard error sigma. The
-variant with the highest estimate is published. Part of what it is ahead of the
-mean by is skill; the rest is luck, the *winner's curse*.
+variant with the highest estimate is published. Part of its lead over the mean is
+skill; the rest is luck, the *winner's curse*.
 
 Everything is in Elo points. Sources: order statistics of the normal distribution
 as in David and Nagaraja (2003), sections 2.1 and 3.1; the split into skill and
@@ -412,7 +412,7 @@ def simulate_votes(
     skill_sd : float
         Spread of true skill, Elo points.
     tie_rate : float
-        Ties between equals, as for :func:`illusion.rating.ratings.simulate`.
+        Ties between equals, as for :func:`~illusion.rating.ratings.simulate`.
 
     Returns
     -------

@@ -1,8 +1,8 @@
 """A simulated arena: who meets whom, private tests, removals, a board a week.
 
 Votes are drawn per pair and week, not one by one, for several replicates at a
-time. What the arena may decide is in :class:`illusion.reforms.scenario.Rules`; what
-it may not, in :class:`illusion.reforms.scenario.World`.
+time. What the arena may decide is in :class:`~illusion.reforms.scenario.Rules`; what
+it may not, in :class:`~illusion.reforms.scenario.World`.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class World:
         Battles of every week, those of private variants included.
     tie_rate : float
         Probability of a tie between equals; see
-        :func:`illusion.rating.ratings.tie_probability`.
+        :func:`~illusion.rating.ratings.tie_probability`.
     variant_sd : float
         Spread of true skill among the variants of a family, Elo points.
     test_battles : int
@@ -124,11 +124,11 @@ class Rules:
         pair in inverse proportion to its battles so far; or where a battle takes
         most off a pair's standard error (Chiang et al. 2024, equation 9).
     retirement : {"none", "silent", "both", "either", "bottom"}
-        Who is sampled no more, but stays on the board: nobody; whoever the cast
-        says; whoever meets both conditions of LMArena's rule of December 2024, or
-        either of them, as far as they are known here (two newer models of the same
-        provider, for want of series; a better model of more than three others, for
-        want of prices); or the worst 30% of each licence class.
+        Which models are sampled no more, but stay on the board: none; those that the
+        cast names; those that meet both conditions of LMArena's rule of December
+        2024, or either of them; or the worst 30% of each licence class. The record
+        has neither model series nor prices, so that the conditions here are two newer
+        models of the same provider, and better models of more than three others.
     cap : int or None
         Most variants that may be tested for a listing.
     keep_choosing : bool
@@ -142,7 +142,7 @@ class Rules:
         variant that they rank first, and no score may contradict them (after
         You-Rank-We-Rank, Hays et al. 2026).
     weighting : {"battles", "pairs"}
-        See :func:`illusion.rating.batch.weights`.
+        See :func:`~illusion.rating.batch.weights`.
     """
 
     sampling: str = "lmarena"

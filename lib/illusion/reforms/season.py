@@ -102,7 +102,7 @@ class Block:
     Parameters
     ----------
     cast, world, rules
-        As for :func:`illusion.reforms.arena.simulate`.
+        As for :func:`~illusion.reforms.arena.simulate`.
     size : int
         Replicates.
     seed : list of int

@@ -158,7 +158,7 @@ def show(
     ------
     ChartError
         If a text is missing, the label is malformed, or the chart carries
-        more than :data:`MAX_ROWS` rows.
+        more than `MAX_ROWS` rows.
     """
     texts = {"caption": caption, "description": description, "source": source}
     for name, text in texts.items():
@@ -199,12 +199,12 @@ def render(chart: Mapping[str, Any], **_: Any) -> dict[str, Any]:
     Returns
     -------
     dict of str to Any
-        A MIME bundle: the specification under :data:`MIME`, and a plain text.
+        A MIME bundle: the specification under `MIME`, and a plain text.
 
     Raises
     ------
     ChartError
-        If the chart has no description or more than :data:`MAX_ROWS` rows.
+        If the chart has no description or more than `MAX_ROWS` rows.
     """
     description = str(chart.get("description") or "").strip()
     if not description:

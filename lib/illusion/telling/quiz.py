@@ -1,4 +1,4 @@
-"""Questions to try oneself on after a chapter, with a reply to every option.
+"""Questions after a chapter, with a reply to every option.
 
 Each option opens and closes by itself (the browser's own ``details``), so that a
 quiz works by keyboard, with a screen reader, without a script and in JupyterLab.
@@ -25,7 +25,7 @@ class Option:
     text : str
         What is chosen.
     reply : str
-        What is said to who chooses it.
+        What a reader who chooses it is told.
     right : bool
         Whether it is the answer.
     """
