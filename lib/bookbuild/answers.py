@@ -7,6 +7,7 @@ import nbclient
 import nbformat
 import pandas as pd
 
+from bookbuild import kernels
 from illusion import data
 
 __all__ = ["renew"]
@@ -36,7 +37,10 @@ def renew(chapters: Path, name: str) -> int:
     notebook = nbformat.read(chapters / f"{name}.ipynb", as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(_ASK))
     nbclient.NotebookClient(
-        notebook, timeout=None, resources={"metadata": {"path": chapters}}
+        notebook,
+        config=kernels.config(),
+        timeout=None,
+        resources={"metadata": {"path": chapters}},
     ).execute()
     found = json.loads(notebook.cells[-1].outputs[0].text)
     kept = data.load("answers")

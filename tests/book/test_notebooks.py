@@ -4,8 +4,6 @@ import ast
 import copy
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import nbclient
@@ -13,6 +11,7 @@ import nbformat
 import pytest
 from conftest import CHAPTERS, ROOT
 
+from bookbuild import kernels
 from illusion.telling.charts import FIGURE_MIME, MIME
 
 LIBRARY = ROOT / "lib"
@@ -203,7 +202,7 @@ def sample():
     notebook = nbformat.v4.new_notebook()
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     notebook.cells = [nbformat.v4.new_code_cell(source) for source in SAMPLE]
-    return nbclient.NotebookClient(notebook, kernel_name="python3").execute()
+    return nbclient.NotebookClient(notebook, config=kernels.config()).execute()
 
 
 def change_number(cell):
@@ -232,7 +231,7 @@ CHANGES = [
 ]
 
 
-def test_nbval_notices_every_change_of_a_stored_output(sample, tmp_path):
+def test_nbval_notices_every_change_of_a_stored_output(sample, pytester):
     # One notebook, as most of the time goes into starting kernels: the sample's
     # cells, then a changed copy for each change.
     notebook = copy.deepcopy(sample)
@@ -242,17 +241,11 @@ def test_nbval_notices_every_change_of_a_stored_output(sample, tmp_path):
         assert changed != sample.cells[place]
         changed.id = change.__name__
         notebook.cells.append(changed)
-    nbformat.write(notebook, tmp_path / "sample.ipynb")
-    command = [sys.executable, "-m", "pytest", "--nbval", "-q", "-rA", "--tb=no"]
-    command += ["-p", "no:cacheprovider", "--rootdir", ".", "-c", "/dev/null", "."]
-    done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    ends = re.findall(r"^(PASSED|FAILED) \S*::Cell (\d+)", done.stdout, re.M)
-    ends = {int(cell): end for end, cell in ends}
-    kept = dict.fromkeys(range(len(SAMPLE)), "PASSED")
-    added = range(len(SAMPLE), len(notebook.cells))
-    assert ends == kept | dict.fromkeys(added, "FAILED"), done.stdout[-3000:]
+    nbformat.write(notebook, pytester.path / "sample.ipynb")
+    run = pytester.inline_run("--nbval", "-p", "no:cacheprovider", "sample.ipynb")
+    reports = run.getreports("pytest_runtest_logreport")
+    ends = [report.outcome for report in reports if report.when == "call"]
+    assert ends == ["passed"] * len(SAMPLE) + ["failed"] * len(CHANGES)
 
 
 def break_order(notebook):

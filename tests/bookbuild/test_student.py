@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from conftest import CHAPTERS, FINDINGS
 
-from bookbuild import student
+from bookbuild import kernels, student
 from bookbuild.student import StubError, stub, without_solutions
 
 EXERCISE = re.compile(
@@ -96,7 +96,10 @@ def test_stubs_run_and_are_not_right_yet(path, kit, monkeypatch):
     where = nbformat.v4.new_code_cell("import illusion; print(illusion.__file__)")
     notebook.cells.append(where)
     done = nbclient.NotebookClient(
-        notebook, timeout=None, resources={"metadata": {"path": file.parent}}
+        notebook,
+        config=kernels.config(),
+        timeout=None,
+        resources={"metadata": {"path": file.parent}},
     ).execute()
     said = printed(done)
     for label, level in asked(path).items():
