@@ -10,6 +10,7 @@ from __future__ import annotations
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields
 from functools import partial
+from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
@@ -118,7 +119,8 @@ def simulate(
     if processes == 1:
         blocks = list(bar(map(play, range(len(sizes)), sizes)))
     else:
-        with ProcessPoolExecutor(processes) as pool:
+        # A process that is forked beside threads, as a notebook's kernel has, may hang.
+        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
             blocks = list(bar(pool.map(play, range(len(sizes)), sizes)))
     arrays = [field.name for field in fields(Season) if field.name != "private"]
     return Season(

@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import cache
 from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -219,7 +220,7 @@ def runs(processes: int) -> pd.DataFrame:
 
 def grid(processes: int) -> pd.DataFrame:
     """Play every arena of the laboratory."""
-    with ProcessPoolExecutor(processes) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         return pd.concat(pool.map(cell, *zip(*product(*LAB.values()), strict=True)))
 
 
