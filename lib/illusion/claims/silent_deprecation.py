@@ -266,7 +266,8 @@ def dense() -> Finding:
     hits = 0
     for _ in range(200):
         drawn = ratings.simulate(tuple(table.index), true, (a, b, each), rng)
-        hits += bool((ratings.fit(drawn).score.argsort() == true.argsort()).all())
+        # Two scores may be alike, which is not the true order whatever is sorted first.
+        hits += bool((np.diff(ratings.fit(drawn).score[true.argsort()]) > 1e-6).all())
     why = (
         f"Of 200 simulations with {BATTLES:,} battles spread evenly over all pairs, "
         f"{hits / 200:.0%} give the true order; the closest two ratings are "

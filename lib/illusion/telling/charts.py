@@ -316,7 +316,9 @@ def _rename(spec: Mapping[str, Any]) -> dict[str, Any]:
 def _round(node: Any) -> Any:
     """Round numbers, so that another machine's last digits change nothing."""
     if isinstance(node, float) and not node.is_integer():
-        return float(f"{node:.{SIGNIFICANT_DIGITS}g}")
+        # In two steps: a number midway between two, as a mean of rounded ones may be,
+        # would be rounded up or down by its last digits.
+        return float(f"{float(f'{node:.12g}'):.{SIGNIFICANT_DIGITS}g}")
     if isinstance(node, Mapping):
         return {key: _round(value) for key, value in node.items()}
     if isinstance(node, list):
