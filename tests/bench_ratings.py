@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from illusion.rating import ratings
-from illusion.rating.battles import PairCounts
+from illusion.rating.battles import NoRankingError, PairCounts
 from illusion.rating.intake import LOG_COLUMNS
 
 N_MODELS, N_BATTLES, TIE_RATE, RARE, RARE_BATTLES = 243, 2_000_000, 0.29, 20, 300
@@ -219,6 +219,32 @@ def job_coverage(_: str) -> dict:
     }
 
 
+def job_few(_: str) -> dict:
+    """Coverage of a newcomer's nominal 0.95, by its votes, and what that takes."""
+    rng = np.random.default_rng(3)
+    names, truth, pairs = board(rng)
+    a, b, each = pairs
+    a = np.append(a, np.arange(N_MODELS))
+    b = np.append(b, np.full(N_MODELS, N_MODELS))
+    names, truth = (*names, "z"), np.append(truth, 60)
+    truth -= truth.mean()
+    found = {}
+    for votes in (4, 6, 8, 10, 20, 50, 100):
+        held, taken = [], []
+        while len(held) < 400:
+            own = np.bincount(rng.integers(N_MODELS, size=votes), minlength=N_MODELS)
+            counts = draw(rng, names, truth, (a, b, np.append(each, own)))
+            try:
+                start = time.perf_counter()
+                fitted = ratings.fit(counts)
+                taken.append(time.perf_counter() - start)
+            except NoRankingError:
+                continue
+            held.append(fitted.lower[-1] <= truth[-1] <= fitted.upper[-1])
+        found[votes] = {"share": np.mean(held), "seconds": min(taken)}
+    return found
+
+
 def apart(job: str, path: Path) -> dict:
     """Run one job in a process of its own."""
     command = [sys.executable, __file__, job, str(path)]
@@ -266,6 +292,11 @@ def main() -> None:
         for interval, covered in apart("coverage", two).items():
             for which, share in covered.items():
                 print(f"coverage of the {interval}, {which}: {share:.4f}")
+        for votes, found in apart("few", two).items():
+            share, seconds = found["share"], found["seconds"]
+            print(
+                f"coverage, {votes:>3} votes: {share:.3f}; fit {seconds * 1e3:.1f} ms"
+            )
 
 
 if __name__ == "__main__":

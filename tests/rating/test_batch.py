@@ -88,12 +88,18 @@ def test_a_score_without_end_is_refused_by_its_place(share):
     batch.climb(battles[:1], points[:1], np.zeros((1, 7)))
 
 
-def test_groups_of_which_one_always_wins_do_not_settle():
+def test_groups_of_which_one_always_wins_are_refused():
     battles = 10 * (1 - np.eye(4))
     points = battles / 2
     points[:2, 2:], points[2:, :2] = 10, 0
-    with pytest.raises(NotConvergedError, match="30 steps"):
+    with pytest.raises(NoRankingError, match=r"Models \[0, 1\] have won or lost all"):
         batch.climb(battles[None], points[None], np.zeros((1, 4)))
+
+
+def test_climb_that_does_not_settle_is_an_error():
+    _, battles, points = drawn([1])
+    with pytest.raises(NotConvergedError, match="30 steps"):
+        batch.climb(battles, points, np.linspace(0, 80_000, 7)[None])
 
 
 def test_weights():

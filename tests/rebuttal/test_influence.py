@@ -1,7 +1,7 @@
 """Battles that decide who is first: influences, and removals that refits confirm."""
 
 from dataclasses import replace
-from itertools import combinations_with_replacement
+from itertools import combinations, combinations_with_replacement, permutations
 
 import numpy as np
 import pytest
@@ -173,12 +173,15 @@ def test_who_cannot_choose_the_pair_needs_more(seed):
     )
     assert spread > chosen
 
+    five = outcomes(counts) * 5  # five battles for one, so that fifths are whole
+    fivefold = replace(counts, wins_a=five[0], wins_b=five[1], ties=five[2])
+
     def after(number):
         # All pairs meet equally often: a fifth of the wins over each opponent.
         place = counts.models.index(other)
-        more = np.zeros(outcomes(counts).shape)
-        more[0, counts.a == place] = more[1, counts.b == place] = -number / 5
-        return lead(less(counts, more), first, other)
+        more = np.zeros_like(five)
+        more[0, counts.a == place] = more[1, counts.b == place] = -number
+        return lead(less(fivefold, more), first, other)
 
     assert after(spread) < -1e-6 < after(spread - 1)
 
@@ -243,6 +246,65 @@ def test_models_that_never_met_are_refused():
     wins = {("a", "b"): 6, ("b", "a"): 4, ("b", "c"): 5, ("c", "b"): 5}
     with pytest.raises(ValueError, match="'a' and 'c' never met"):
         influence.fewest_added(PairCounts.from_wins(wins), "a", "c", chosen=True)
+
+
+def test_two_models_are_two():
+    for call in (influence.influence, influence.fewest_removed):
+        with pytest.raises(ValueError, match="two models, not 'a' twice"):
+            call(two(60, 40), "a", "a")
+
+
+def test_a_challenger_that_cannot_come_first_is_left_out():
+    # c has lost so much that a would have to lose all that it won against others.
+    wins = {("a", "b"): 30, ("b", "a"): 25, ("a", "c"): 90, ("c", "a"): 1}
+    counts = PairCounts.from_wins(wins)
+    with pytest.raises(NoRankingError):
+        influence.fewest_removed(counts, "a", "c")
+    found = influence.fewest_to_topple(counts)
+    assert (found.challenger, found.removed) == ("b", 6)
+
+
+def test_a_prefix_of_the_order_is_found_where_more_has_no_ranking():
+    """On tiny boards the prediction overshoots to where a model has no score."""
+    checked = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        wins, ties = (
+            {pair: int(rng.integers(0, 4)) for pair in pairs}
+            for pairs in (permutations("abc", 2), combinations("abc", 2))
+        )
+        try:
+            counts = PairCounts.from_wins(wins, ties)
+            first, other = ratings.fit(counts).table().index[:2]
+            order = influence.influence(counts, first, other)
+            ahead = lead(counts, first, other) > 1e-6
+        except NoRankingError:
+            continue
+        if not ahead:
+            continue
+        expected = None
+        for number in range(1, int(outcomes(counts)[order < 0].sum()) + 1):
+            rank = np.argsort(order, axis=None, kind="stable")
+            taken = outcomes(counts).ravel()[rank]
+            removed = np.zeros(order.size, dtype=int)
+            removed[rank] = np.diff(np.minimum(np.cumsum(taken), number), prepend=0)
+            try:
+                left = less(counts, removed.reshape(order.shape))
+                after = ratings.fit(left, interval="hessian").score
+            except NoRankingError:
+                break
+            i, j = map(counts.models.index, (first, other))
+            if after[i] - after[j] < -1e-6:
+                expected = number
+                break
+        if expected is None:
+            with pytest.raises(NoRankingError):
+                influence.fewest_removed(counts, first, other)
+        else:
+            found = influence.fewest_removed(counts, first, other)
+            assert found.removed <= expected
+            checked += 1
+    assert checked >= 10
 
 
 def test_a_board_without_a_ranking_is_refused():

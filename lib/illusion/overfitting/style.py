@@ -56,6 +56,31 @@ class StyledVotes:
     style: np.ndarray
     won: np.ndarray
 
+    def __post_init__(self) -> None:
+        """Refuse arrays that are no votes."""
+        votes, n = len(self.won), len(self.models)
+        shapes = [np.shape(each) for each in (self.a, self.b, self.won)]
+        if shapes != [(votes,)] * 3 or np.shape(self.style)[:-1] != (votes,):
+            raise ValueError(
+                f"a, b and won have the shapes {shapes} and style "
+                f"{np.shape(self.style)}: one row per vote, and one column per feature."
+            )
+        if np.asarray(self.won).dtype != bool:
+            raise ValueError(
+                f"won holds {np.asarray(self.won).dtype}, not yes and no: pass whether "
+                "the first model won, such as winner == 'model_a', and leave ties out."
+            )
+        low, high = np.minimum(self.a, self.b), np.maximum(self.a, self.b)
+        sound = (low >= 0) & (low != high) & (high < n)
+        sound &= np.isfinite(self.style).all(axis=1)
+        if not sound.all():
+            row = int(np.argmin(sound))
+            raise ValueError(
+                f"Vote {row} is of the models {self.a[row]} and {self.b[row]}, with "
+                f"the style {self.style[row]}: expected two places in {n} models and "
+                "finite numbers. Correct the vote, or drop it."
+            )
+
     def counts(self) -> PairCounts:
         """Count the votes per pair, as a board without style control does."""
         n, swapped = len(self.models), self.a > self.b
@@ -216,8 +241,10 @@ def fit_controlled(votes: StyledVotes, controls: Sequence[int] = ()) -> StyleFit
     n = problem.n
     covariance = cho_solve(peak.factor, np.eye(len(peak.x)))
     covariance[:n, :n] -= 1 / (n**2 * peak.ridge)
-    score, weights = np.split(peak.x * ELO, [n])
-    return StyleFit(votes.models, tuple(controls), score, weights, covariance * ELO**2)
+    scale = ELO / np.append(np.ones(n), problem.unit)
+    score, weights = np.split(peak.x * scale, [n])
+    covariance *= np.outer(scale, scale)
+    return StyleFit(votes.models, tuple(controls), score, weights, covariance)
 
 
 def points(coefficient: float | np.ndarray) -> float | np.ndarray:
@@ -319,7 +346,10 @@ class _Votes:
         sides = np.where(votes.won, [votes.a, votes.b], [votes.b, votes.a])
         self.winner, self.loser = sides
         style = votes.style[:, controls]
-        self.style = np.where(votes.won[:, None], style, -style)
+        # In units of their own, so that a large unit does not look like separation.
+        self.unit = np.sqrt(np.square(style).mean(axis=0))
+        self.unit[self.unit == 0] = 1
+        self.style = np.where(votes.won[:, None], style, -style) / self.unit
         self.outcomes = np.ones(len(style))
         self.start = np.zeros(self.n + len(controls))
 
@@ -329,6 +359,12 @@ class _Votes:
         lead = theta[self.winner] - theta[self.loser] + self.style @ weights
         miss = expit(-lead)
         return Terms(log_expit(lead), miss, miss * (1 - miss))
+
+    def reach(self, step: np.ndarray) -> float:
+        """Largest change of a vote's lead by a step."""
+        theta, weights = np.split(step, [self.n])
+        change = theta[self.winner] - theta[self.loser] + self.style @ weights
+        return np.abs(change).max()
 
     def gradient(self, terms: Terms) -> np.ndarray:
         """First derivatives of the log-likelihood."""

@@ -7,6 +7,7 @@ simulation fits thousands; here they are tables of one shape, fitted together.
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
 from illusion.rating.battles import NoRankingError
@@ -57,7 +58,8 @@ def climb(battles: np.ndarray, points: np.ndarray, start: np.ndarray) -> np.ndar
     Raises
     ------
     NoRankingError
-        A model that has won or lost all its battles, or had none.
+        A model that has won or lost all its battles, or had none; models that won or
+        lost all their battles against the others.
     NotConvergedError
         The steps did not become small.
     """
@@ -77,6 +79,14 @@ def climb(battles: np.ndarray, points: np.ndarray, start: np.ndarray) -> np.ndar
         theta = theta + np.clip(step, -1, 1)  # far from the maximum steps overshoot
         if np.abs(step).max() < _LAST_STEP:
             return (theta - theta.mean(axis=-1, keepdims=True)) * ELO
+    for board in points:
+        number, part = connected_components(board > 0, connection="strong")
+        if number > 1:
+            raise NoRankingError(
+                f"Models {np.flatnonzero(part == part[0]).tolist()} have won or lost "
+                "all their battles against the others, or had none: no score is "
+                "finite. Sample them more before they are listed."
+            )
     raise NotConvergedError("Newton's method did not settle in 30 steps.")
 
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import narwhals as nw
 import numpy as np
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import (
+    NegativeCycleError,
+    bellman_ford,
+    connected_components,
+)
 
 from illusion.rating import intake
 from illusion.rating.intake import InvalidBattlesError, listed
@@ -48,7 +51,12 @@ class PairCounts:
     ties: np.ndarray
 
     def __post_init__(self) -> None:
-        """Refuse what compares nothing, and freeze the arrays."""
+        """Check names, places and counts, and freeze the arrays."""
+        object.__setattr__(self, "models", tuple(self.models))
+        for place, name in enumerate(self.models):
+            if fault := intake.name_fault(name, "models"):
+                raise InvalidBattlesError(f"Place {place} {fault}")
+        intake.require_distinct(self.models)
         if len(self.models) == 1:
             raise InvalidBattlesError(
                 f"There is only one model, {self.models[0]!r}. A ranking compares "
@@ -59,8 +67,31 @@ class PairCounts:
                 "There are no battles: the table has no rows, or only zeros. "
                 "Check the filter that made it."
             )
-        for array in (self.a, self.b, self.wins_a, self.wins_b, self.ties):
+        n = len(self.models)
+        for field in ("a", "b", "wins_a", "wins_b", "ties"):
+            array = intake.whole_numbers(np.asarray(getattr(self, field)), field)
+            if array.shape != np.shape(self.a) or array.ndim != 1:
+                raise InvalidBattlesError(
+                    f"{field} has the shape {array.shape} and a {np.shape(self.a)}: "
+                    "every array has one number per pair."
+                )
             array.setflags(write=False)
+            object.__setattr__(self, field, array)
+        pair = self.a * n + self.b
+        placed = (self.a < self.b) & (self.b < n)
+        if not placed.all() or len(np.unique(pair)) < len(pair):
+            first = np.zeros(len(pair), dtype=bool)
+            first[np.unique(pair, return_index=True)[1]] = True
+            row = int(np.argmin(placed & first))
+            raise InvalidBattlesError(
+                f"Row {row} has a={self.a[row]} and b={self.b[row]}: two places in "
+                f"{n} models, a < b, and no pair twice. Let from_wins sort them."
+            )
+        if self.battles.sum(dtype=float) > intake.MOST_BATTLES:
+            raise InvalidBattlesError(
+                "There are more than 2**53 battles, which would be counted inexactly. "
+                "Look for a count that is none."
+            )
 
     @classmethod
     def from_log(cls, log: Any) -> PairCounts:
@@ -81,13 +112,10 @@ class PairCounts:
         Raises
         ------
         InvalidBattlesError
-            Wrong columns, a missing or unknown label, a missing name, a model
-            against itself, no rows, or one model.
+            No table, wrong columns, a missing or unknown label, a missing name, a
+            model against itself, two names that look alike, no rows, or one model.
         """
-        frame = nw.from_native(log, pass_through=True)
-        if isinstance(frame, nw.DataFrame | nw.LazyFrame):
-            return cls._from_blocks(intake.log_blocks([frame]))
-        return cls._from_blocks(intake.log_blocks(nw.from_native(part) for part in log))
+        return cls._from_blocks(intake.log_blocks(intake.tables(log)))
 
     @classmethod
     def from_table(cls, table: Any, *, repeated: str = "refuse") -> PairCounts:
@@ -111,20 +139,20 @@ class PairCounts:
         Raises
         ------
         InvalidBattlesError
-            Wrong columns, a count that is missing, negative or fractional, a
-            missing name, a model against itself, or a repeated pair.
+            No table, wrong columns, a count that is missing, negative, fractional
+            or past 2**53, a missing name, a model against itself, two names that
+            look alike, or a repeated pair.
         """
         if repeated not in ("refuse", "sum"):
             raise ValueError(
                 f"repeated={repeated!r} is not known: use 'refuse' or 'sum'."
             )
-        frame = intake.eager(nw.from_native(table))
+        frame = intake.eager(intake.table(table))
         intake.require_columns(
             frame, (*intake.LOG_COLUMNS[:2], *intake.COUNT_COLUMNS), "a table of counts"
         )
-        counts = {name: frame[name].to_numpy() for name in intake.COUNT_COLUMNS}
-        if "ties_bothbad" in frame.columns:
-            counts["ties_bothbad"] = frame["ties_bothbad"].to_numpy()
+        apart = {"ties_bothbad"} & set(frame.columns)
+        counts = {name: frame[name] for name in (*intake.COUNT_COLUMNS, *apart)}
         names = (frame[name].to_list() for name in intake.LOG_COLUMNS[:2])
         return cls._from_rows(*names, counts, repeated)
 
@@ -152,10 +180,15 @@ class PairCounts:
         """
         ties = ties or {}
         pairs = [*wins, *ties]
+        for pair in pairs:
+            if not (isinstance(pair, tuple) and len(pair) == 2):
+                raise InvalidBattlesError(
+                    f"The key {pair!r} is no pair: write (winner, loser), two names."
+                )
         counts = {
-            "wins_a": np.array([*wins.values(), *(0 for _ in ties)]),
+            "wins_a": np.array([*wins.values(), *(0 for _ in ties)], dtype=object),
             "wins_b": np.zeros(len(pairs), dtype=int),
-            "ties": np.array([*(0 for _ in wins), *ties.values()]),
+            "ties": np.array([*(0 for _ in wins), *ties.values()], dtype=object),
         }
         names = ([pair[side] for pair in pairs] for side in (0, 1))
         return cls._from_rows(*names, counts, "sum")
@@ -165,7 +198,7 @@ class PairCounts:
         cls,
         names_a: list[Any],
         names_b: list[Any],
-        counts: dict[str, np.ndarray],
+        counts: dict[str, Any],
         repeated: str,
     ) -> PairCounts:
         seen: dict[frozenset[str], int] = {}
@@ -179,8 +212,7 @@ class PairCounts:
                     f"{name_b!r}. If they hold different battles, pass "
                     "repeated='sum'; if one repeats the other, drop it."
                 )
-        for name, column in counts.items():
-            counts[name] = intake.whole_numbers(column, name)
+        counts = {name: intake.whole_numbers(counts[name], name) for name in counts}
         by_outcome = [
             counts["wins_a"],
             counts["wins_b"],
@@ -285,12 +317,16 @@ class PairCounts:
         InvalidBattlesError
             A name that is not in the counts, or no battle left.
         """
-        kept = sorted(set(models))
-        unknown = [name for name in kept if name not in self.models]
+        if isinstance(models, str):
+            raise InvalidBattlesError(
+                f"{models!r} is one text, not a collection of names: pass a list."
+            )
+        unknown = sorted(set(models) - set(self.models), key=str)
         if unknown:
             raise InvalidBattlesError(
                 f"{listed(unknown)}: no such model here. `.models` lists the names."
             )
+        kept = [name for name in self.models if name in set(models)]
         code = np.full(len(self.models), -1)
         code[[self.models.index(name) for name in kept]] = np.arange(len(kept))
         both = (code[self.a] >= 0) & (code[self.b] >= 0)
@@ -317,28 +353,52 @@ def groups(counts: PairCounts, *, ties: bool = True) -> list[tuple[str, ...]]:
     return _components(counts, counts.a[met], counts.b[met], "weak")
 
 
-def require_ranking(counts: PairCounts) -> None:
+def require_ranking(counts: PairCounts, tie_model: str = "half") -> None:
     """Check that the battles determine a finite, unique score for every model.
-
-    Ford's condition (1957): however the models are split in two, some model of
-    each part has beaten, or tied with, some model of the other.
 
     Parameters
     ----------
     counts : PairCounts
+    tie_model : {"half", "davidson", "rao-kupper"}
 
     Raises
     ------
     NoRankingError
-        The message names the groups, or the models that won or lost everything.
+        The message names the groups, or the models that won or lost everything, and
+        what can be rated.
+
+    Notes
+    -----
+    Ford's condition (1957): however the models are split in two, some model of
+    each part has beaten, or tied with, some model of the other. With a tie
+    parameter there must also be a tie, and a chain of battles back to its start,
+    each from a winner to a loser or across a tie, with more wins than ties.
+
+    Where the chain is missing, and only there, scores exist at which every winner
+    is 1 or more above the loser and no tie spans more than 1 (a system of
+    difference constraints, which Bellman and Ford's algorithm solves unless it has
+    a negative cycle). Scores and tie parameter that move on along them lose no
+    likelihood, in both models: for Davidson's this is the condition of Albert and
+    Anderson (1984), and Rao and Kupper's likelihood recedes along the same
+    directions.
     """
     tied = counts.ties > 0
     beaten_by_b, beaten_by_a = (counts.wins_b > 0) | tied, (counts.wins_a > 0) | tied
     loser = np.concatenate([counts.a[beaten_by_b], counts.b[beaten_by_a]])
     winner = np.concatenate([counts.b[beaten_by_b], counts.a[beaten_by_a]])
     parts = _components(counts, loser, winner, "strong")
-    if len(parts) == 1:
-        return
+    if len(parts) > 1:
+        _refuse_parts(counts, parts, loser, winner)
+    if tie_model != "half":
+        _require_tie_parameter(counts, tie_model)
+
+
+def _refuse_parts(
+    counts: PairCounts,
+    parts: list[tuple[str, ...]],
+    loser: np.ndarray,
+    winner: np.ndarray,
+) -> NoReturn:
     islands = groups(counts)
     if len(islands) > 1:
         raise NoRankingError(
@@ -351,18 +411,53 @@ def require_ranking(counts: PairCounts) -> None:
     label = np.array([part_of[name] for name in counts.models])
     across = label[loser] != label[winner]
     losing, winning = set(label[loser[across]]), set(label[winner[across]])
-    never_lost = [part for k, part in enumerate(parts) if k not in losing]
-    never_won = [part for k, part in enumerate(parts) if k not in winning]
+    kept, others = parts[0], [name for part in parts[1:] for name in part]
+    larger = len(kept) > len(parts[1])  # then it is the others that stand out
     found = [
-        f"{listed(part)} never {did} a battle against any other model"
-        for did, these in (("lost or tied", never_lost), ("won or tied", never_won))
-        for part in these
+        f"{listed(part)} never {did} a battle outside this group"
+        for did, able in (("lost or tied", losing), ("won or tied", winning))
+        for k, part in enumerate(parts)
+        if k not in able and (k > 0 or not larger)
     ]
+    advice = "Collect more battles."
+    if len(kept) > 1:
+        some = (
+            f"[{listed(kept)}]"
+            if len(kept) <= len(others)
+            else f"set(counts.models) - {{{listed(others)}}}"
+        )
+        advice = f"Collect more battles, or keep {len(kept)}: `counts.only({some})`."
     raise NoRankingError(
-        "No finite scores exist: "
-        + "; ".join(found)
-        + ". Such a score would run off to infinity. Collect more battles, or "
-        "leave these models out with `.only(...)`."
+        f"No finite scores exist: {'; '.join(found)}. Such a score would run off to "
+        f"infinity. {advice}"
+    )
+
+
+def _require_tie_parameter(counts: PairCounts, tie_model: str) -> None:
+    wins_a, wins_b, tied = counts.wins_a > 0, counts.wins_b > 0, counts.ties > 0
+    if missing := "tie" * (not tied.any()) or "win" * (not (wins_a | wins_b).any()):
+        raise NoRankingError(
+            f"There is no {missing} for tie_model={tie_model!r} to learn from; use "
+            "'half'."
+        )
+    if (wins_a & wins_b).any():
+        return  # the shortest chain: there and back
+    start = np.concatenate([counts.a[wins_a | tied], counts.b[wins_b | tied]])
+    end = np.concatenate([counts.b[wins_a | tied], counts.a[wins_b | tied]])
+    won = np.concatenate([wins_a[wins_a | tied], wins_b[wins_b | tied]])
+    n = len(counts.models)
+    graph = coo_array((np.where(won, -1.0, 1.0), (start, end)), shape=(n, n)).tocsr()
+    try:
+        level = bellman_ford(graph, indices=0)
+    except NegativeCycleError:
+        return
+    names = np.array(counts.models)
+    top, bottom = (names[level == end].tolist() for end in (level.max(), level.min()))
+    raise NoRankingError(
+        f"No finite scores exist for tie_model={tie_model!r}: from {listed(top)} down "
+        f"to {listed(bottom)}, the models can be placed so that no win spans less and "
+        "no tie more than one step, and larger steps always fit better. Collect "
+        "battles in which a model loses to one that it has beaten, or use 'half'."
     )
 
 

@@ -7,7 +7,10 @@ Checks of battles are here and only here.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+import unicodedata
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import narwhals as nw
@@ -19,6 +22,16 @@ COUNT_COLUMNS = ("wins_a", "wins_b", "ties")
 # Labels of public logs without case, spaces, underscores, hyphens and
 # parentheses: "tie (bothbad)", "both_bad" and "Both Bad" are one label.
 _OUTCOMES = {"modela": 0, "modelb": 1, "tie": 2, "tiebothbad": 2, "bothbad": 2}
+
+# Letters of Cyrillic and Greek that are drawn like Latin ones (after Unicode's
+# Technical Standard 39), and dashes.
+_LATIN = str.maketrans(
+    "АВЕЅІЈКМНОРСТУХаеѕіјорсухһԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧαιονρυ‐‑‒–—−",
+    "ABESIJKMHOPCTYXaesijopcyxhdqwABEZHIKMNOPTYXaiovpu------",
+)
+# Floats, in which battles are summed, hold every whole number up to here.
+MOST_BATTLES = 2**53
+_TEXT = (nw.String, nw.Categorical, nw.Enum, nw.Object, nw.Unknown)
 
 # Up to so many combinations (32 MB of counts) are counted in an array of all.
 _DENSE = 1 << 22
@@ -32,6 +45,32 @@ def listed(names: Collection[str], most: int = 6) -> str:
     """Write names as text, cut after `most`."""
     shown = ", ".join(repr(name) for name in list(names)[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def table(native: Any) -> nw.DataFrame | nw.LazyFrame:
+    """Take what narwhals can read as a table, or say what was given instead."""
+    frame = nw.from_native(native, pass_through=True)
+    if isinstance(frame, nw.DataFrame | nw.LazyFrame):
+        return frame
+    if hasattr(native, "schema") and hasattr(native, "__arrow_c_array__"):
+        return nw.from_arrow(native, backend="pyarrow")  # a record batch
+    raise InvalidBattlesError(
+        f"Expected a table of battles, such as a DataFrame; this is of the type "
+        f"{type(native).__name__}. Read a file first, or make a table of it, for "
+        "example by pandas.DataFrame(...)."
+    )
+
+
+def tables(log: Any) -> Iterator[nw.DataFrame | nw.LazyFrame]:
+    """Take a table, or one after another of an iterable of tables."""
+    whole = nw.from_native(log, pass_through=True) is not log
+    parted = isinstance(log, Iterable) and not (
+        isinstance(log, str | bytes | Mapping) or hasattr(log, "dtype")
+    )
+    if whole or not parted or hasattr(log, "__arrow_c_array__"):
+        yield table(log)
+    else:
+        yield from map(table, log)
 
 
 def eager(frame: nw.DataFrame | nw.LazyFrame) -> nw.DataFrame:
@@ -55,8 +94,16 @@ def require_columns(frame: nw.DataFrame, wanted: Iterable[str], what: str) -> No
         )
 
 
-def _name_fault(name: Any, column: str) -> str | None:
-    if name is None or name != name:  # NaN is not equal to itself
+def _missing(value: Any) -> bool:
+    """Whether a value of any library's stands for none."""
+    if isinstance(value, str):
+        return False
+    return value is None or str(value) in ("nan", "<NA>", "NaT")
+
+
+def name_fault(name: Any, column: str) -> str | None:
+    """Say what is wrong with a name, if anything is."""
+    if _missing(name):
         return f"has no name in {column}: give the model's name, or drop the row."
     if not isinstance(name, str):
         return f"has {name!r} in {column}, which is not text: give the model's name."
@@ -70,7 +117,7 @@ def _name_fault(name: Any, column: str) -> str | None:
 
 def pair_fault(name_a: Any, name_b: Any) -> str | None:
     """Say what is wrong with the two names of a row, if anything is."""
-    fault = _name_fault(name_a, "model_a") or _name_fault(name_b, "model_b")
+    fault = name_fault(name_a, "model_a") or name_fault(name_b, "model_b")
     if not fault and name_a == name_b:
         fault = f"sets {name_a!r} against itself: drop the row, it compares nothing."
     return fault
@@ -86,35 +133,68 @@ def _label_fault(label: Any) -> str | None:
     if _outcome(label) is not None:
         return None
     known = "expected model_a, model_b, tie or tie (bothbad)"
-    if label is None or label != label:
+    if _missing(label):
         return f"has no winner: {known}. Drop the row if nobody voted."
     return f"has the winner {label!r}: {known}. Rename the label, or drop the row."
 
 
-def whole_numbers(column: np.ndarray, name: str) -> np.ndarray:
+def require_distinct(names: Iterable[str]) -> None:
+    """Refuse names that are told apart by what nobody sees, or only by case."""
+    seen: dict[str, str] = {}
+    for name in names:
+        look = unicodedata.normalize("NFKC", name)
+        if not look.isascii():
+            look = "".join(c for c in look if unicodedata.category(c) != "Cf")
+            look = look.translate(_LATIN)
+        look = " ".join(look.casefold().split())
+        if look in seen:
+            raise InvalidBattlesError(
+                f"The names {seen[look]!a} and {name!a} look alike but count as two "
+                "models. If they are one, write them alike; if not, rename one."
+            )
+        seen[look] = name
+
+
+def _number(value: Any) -> float:
+    """A value of any library's as a float, NaN if it is not a number."""
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+        return np.nan
+    return float(value) if abs(value) <= MOST_BATTLES else np.inf
+
+
+def whole_numbers(column: nw.Series | np.ndarray, name: str) -> np.ndarray:
     """Return a column of counts as integers, or refuse it by row."""
-    if column.dtype.kind not in "iuf" and len(column):
-        raise InvalidBattlesError(
-            f"The column {name} holds {column.dtype}, not counts: convert it to "
-            "whole numbers."
-        )
-    whole = np.isfinite(column) & (column >= 0) & (column == np.floor(column))
+    if isinstance(column, nw.Series):
+        wide = (nw.Int128, nw.UInt128, nw.Decimal)
+        values = column.to_list() if column.dtype in wide else column.to_numpy()
+        column = np.asarray(values, dtype=object if column.dtype in wide else None)
+    number = column
+    if column.dtype.kind not in "iuf":
+        number = np.array([_number(value) for value in column], dtype=float)
+    whole = (number >= 0) & (number <= MOST_BATTLES) & (number == np.floor(number))
     if not whole.all():
         row = int(np.argmin(whole))
         raise InvalidBattlesError(
-            f"Row {row} has {column[row]} in {name}: a count of battles is a whole "
-            "number from 0 up. Correct it, or drop the row."
+            f"Row {row} has {column.tolist()[row]!r} in {name}: a count of battles is "
+            "a whole number from 0 to 2**53. Correct it, or drop the row."
         )
-    return column.astype(np.int64)
+    return number.astype(np.int64, copy=False)
 
 
-def _codes(column: nw.Series) -> tuple[np.ndarray, list[Any]]:
+def _codes(column: nw.Series, offset: int) -> tuple[np.ndarray, list[Any]]:
     """Codes of a column (-1 where missing) and the values they stand for."""
     native, backend = column.to_native(), column.implementation
     if backend.is_pandas_like():
         if hasattr(native, "cat"):
             return native.cat.codes.to_numpy(), native.cat.categories.tolist()
-        codes, values = native.factorize()
+        try:
+            codes, values = native.factorize()
+        except TypeError:  # lists and dicts cannot be counted
+            hashable = [isinstance(value, Hashable) for value in native]
+            row = hashable.index(False)
+            value, name = native.iloc[row], column.name
+            fault = _label_fault(value) if name == "winner" else name_fault(value, name)
+            raise InvalidBattlesError(f"Row {offset + row} {fault}") from None
         return codes, list(values)
     if backend.is_polars():
         if column.dtype not in (nw.Categorical, nw.Enum):
@@ -132,7 +212,10 @@ def _codes(column: nw.Series) -> tuple[np.ndarray, list[Any]]:
     else:
         native = native.dictionary_encode()
     encoded = native.combine_chunks()
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    indices = encoded.indices
+    if str(indices.type).startswith("u"):  # as polars and DuckDB write them
+        indices = indices.cast("int64")
+    codes = indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return codes, encoded.dictionary.to_pylist()
 
 
@@ -167,15 +250,22 @@ def log_blocks(frames: Iterable[nw.DataFrame | nw.LazyFrame]) -> Iterator[tuple]
 
 def _count_log(frame: nw.DataFrame, offset: int) -> tuple:
     """Count one table; `offset` is the number of rows in the tables before it."""
-    coded = [_codes(frame[name]) for name in LOG_COLUMNS]
+    if not all(frame[name].dtype in _TEXT for name in LOG_COLUMNS):
+        # Then its first row is wrong already, and that is all there is to say.
+        name_a, name_b, label = (
+            frame[name].head(1).to_list()[0] for name in LOG_COLUMNS
+        )
+        fault = pair_fault(name_a, name_b) or _label_fault(label)
+        raise InvalidBattlesError(f"Row {offset} {fault}")
+    coded = [_codes(frame[name], offset) for name in LOG_COLUMNS]
     names_a, names_b, labels = (values for _, values in coded)
     sizes = [len(values) + 1 for _, values in coded]
     cell, battles = _count_cells([codes for codes, _ in coded], sizes)
     cell_a, cell_b, cell_winner = np.unravel_index(cell, sizes)
 
     outcome = np.array([-1, *(-1 if (o := _outcome(v)) is None else o for v in labels)])
-    no_a = np.array([True, *(bool(_name_fault(v, "")) for v in names_a)])
-    no_b = np.array([True, *(bool(_name_fault(v, "")) for v in names_b)])
+    no_a = np.array([True, *(bool(name_fault(v, "")) for v in names_a)])
+    no_b = np.array([True, *(bool(name_fault(v, "")) for v in names_b)])
     place_of = {name: k for k, name in enumerate(names_a) if not no_a[k + 1]}
     twin = np.array([-1, *(place_of.get(v, -2) + 1 for v in names_b)])
 

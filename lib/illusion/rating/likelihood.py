@@ -16,26 +16,26 @@ three outcomes (first wins, second wins, tie):
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
-from scipy.sparse import csr_array
+from scipy.linalg.lapack import dpocon
 from scipy.special import expit, log_expit, logit, logsumexp
 from threadpoolctl import ThreadpoolController
 
-from illusion.rating.battles import NoRankingError, PairCounts, require_ranking
+from illusion.rating.battles import PairCounts
 
 ELO = 400 / np.log(10)  # points per unit of log-odds
 # The matrices are small: a second BLAS thread gains nothing when idle and, when
 # the machine is busy, makes a solve of 3 ms wait for 50 and more.
 one_thread = ThreadpoolController().wrap(limits=1, user_api="blas")
 # The step that ends a climb. Newton's steps shrink quadratically, so that after
-# one of 1e-4 points the error is some 1e-10; the bootstrap's only by a factor.
+# one of 1e-4 points the error is some 1e-10.
 _LAST_NEWTON_STEP = 1e-4 / ELO
-_LAST_CHORD_STEP = 1e-6 / ELO
+_LONGEST_STEP = 1.5  # log-odds
+_MOST_OFF = 1e-3 / ELO
 
 
 class NotConvergedError(RuntimeError):
@@ -56,14 +56,13 @@ def half_win(d: np.ndarray) -> Terms:
     The logistic likelihood of Bradley and Terry (1952), with 1/2 as the
     response of a tie. It has no tie parameter.
     """
-    log_a = log_expit(d)
-    log_b = log_a - d
-    p = np.exp(log_a)
-    slope = np.stack([1 - p, -p, 0.5 - p])
+    log_a, log_b = log_expit(d), log_expit(-d)
+    p, q = expit(d), expit(-d)  # 1 - p would round away a small q
+    slope = np.stack([q, -p, (q - p) / 2])
     return Terms(
         np.stack([log_a, log_b, (log_a + log_b) / 2]),
         slope[:, None],
-        np.broadcast_to(p * (1 - p), (3, 1, 1, *np.shape(d))),
+        np.broadcast_to(p * q, (3, 1, 1, *np.shape(d))),
     )
 
 
@@ -75,50 +74,34 @@ def davidson(d: np.ndarray, t: float | np.ndarray) -> Terms:
     exponent = np.stack([d / 2, -d / 2, np.broadcast_to(t, np.shape(d))])
     log_p = exponent - logsumexp(exponent, axis=0)
     a, b, tie = np.exp(log_p)
-    mean = np.stack([(a - b) / 2, tie])
-    statistic = np.array([[0.5, 0.0], [-0.5, 0.0], [0.0, 1.0]])
-    statistic = statistic.reshape(3, 2, *(1,) * np.ndim(d))
-    cross = -mean[0] * tie
-    curvature = np.stack(
-        [
-            np.stack([(a + b) / 4 - mean[0] ** 2, cross]),
-            np.stack([cross, tie * (1 - tie)]),
-        ]
-    )
-    return Terms(
-        log_p, statistic - mean, np.broadcast_to(curvature, (3, *curvature.shape))
-    )
+    score = np.array([[b + tie / 2, -tie], [-a - tie / 2, -tie], [(b - a) / 2, a + b]])
+    cross = (b - a) / 2 * tie
+    curvature = np.array([[a * b + tie * (a + b) / 4, cross], [cross, tie * (a + b)]])
+    return Terms(log_p, score, np.broadcast_to(curvature, (3, *curvature.shape)))
 
 
 def rao_kupper(d: np.ndarray, t: float | np.ndarray) -> Terms:
     """Rao and Kupper (1967): below a threshold, a difference goes unnoticed.
 
     ``P(a) = 1 / (1 + theta exp(-d))``, ``P(b)`` likewise, and a tie is the
-    rest, with ``t = log theta > 0``.
+    rest, with ``t = log theta > 0``; NaN elsewhere.
     """
-    if np.any(np.asarray(t) <= 0):
-        nothing = np.full((3, *np.shape(d)), -np.inf)
-        return Terms(nothing, nothing[:, None], nothing[:, None, None])
+    t = np.where(np.asarray(t) > 0, t, np.nan)
     a, b = expit(d - t), expit(-d - t)
+    not_a, not_b = expit(t - d), expit(t + d)
     grow = -np.expm1(-2 * t)  # (theta^2 - 1) / theta^2
     log_a, log_b = log_expit(d - t), log_expit(-d - t)
-    zero = np.zeros_like(d)
-    score = np.stack(
-        [
-            np.stack([1 - a, a - 1]),
-            np.stack([b - 1, b - 1]),
-            np.stack([b - a, 2 / grow - 2 + a + b]),
-        ]
+    score = np.array(
+        [[not_a, -not_a], [-not_b, -not_b], [b - a, 2 / np.expm1(2 * t) + a + b]]
     )
-    va, vb = a * (1 - a), b * (1 - b)
-    squeeze = 4 * np.exp(-2 * t) / grow**2
-    curve_a = np.stack([np.stack([va, -va]), np.stack([-va, va])])
-    curve_b = np.stack([np.stack([vb, vb]), np.stack([vb, vb])])
-    extra = np.stack([np.stack([zero, zero]), np.stack([zero, zero + squeeze])])
+    va, vb = a * not_a, b * not_b
+    curve_a, curve_b = np.array([[[va, -va], [-va, va]], [[vb, vb], [vb, vb]]])
+    curve_tie = curve_a + curve_b
+    curve_tie[1, 1] += 4 * np.exp(-2 * t) / grow**2
     return Terms(
         np.stack([log_a, log_b, 2 * t + np.log(grow) + log_a + log_b]),
         score,
-        np.stack([curve_a, curve_b, curve_a + curve_b + extra]),
+        np.stack([curve_a, curve_b, curve_tie]),
     )
 
 
@@ -136,6 +119,7 @@ class Problem:
     def __init__(self, counts: PairCounts, tie_model: str) -> None:
         self.counts, self.n = counts, len(counts.models)
         self.a, self.b = counts.a, counts.b
+        self.tie_model = tie_model
         self.terms, tie_start = TIE_MODELS[tie_model]
         self.outcomes = np.stack([counts.wins_a, counts.wins_b, counts.ties]) * 1.0
         # The log-odds of each win rate lie near the log-strengths.
@@ -151,6 +135,11 @@ class Problem:
         theta = x[: self.n]
         return self.terms(theta[self.a] - theta[self.b], *x[self.n :])
 
+    def reach(self, step: np.ndarray) -> float:
+        """Bound on what a step changes in the arguments of any battle's terms."""
+        theta, tie = np.split(step, [self.n])
+        return np.abs(theta[self.a] - theta[self.b]).max() + np.abs(tie).sum()
+
     def gradient(self, terms: Terms) -> np.ndarray:
         """First derivatives of the log-likelihood."""
         slope = np.einsum("op,okp->kp", self.outcomes, terms.score)
@@ -161,10 +150,26 @@ class Problem:
         """Minus the second derivatives of the log-likelihood."""
         return self._matrix(np.einsum("op,oklp->klp", self.outcomes, terms.curvature))
 
-    def meat(self, terms: Terms) -> np.ndarray:
-        """Sum over battles of the outer product of the score with itself."""
+    def meat(self, terms: Terms, few: np.ndarray, dispersion: float) -> np.ndarray:
+        """Sum over battles of the outer product of the score with itself.
+
+        As it is; in pairs of a model of `few` battles as the curvature and the
+        `dispersion` of all battles let expect.
+        """
         score = terms.score
-        return self._matrix(np.einsum("op,okp,olp->klp", self.outcomes, score, score))
+        found = np.einsum("op,okp,olp->klp", self.outcomes, score, score)
+        bent = np.einsum("op,oklp->klp", self.outcomes, terms.curvature)
+        some = few[self.a] | few[self.b]
+        return self._matrix(np.where(some, dispersion * bent, found))
+
+    def dispersion(self, terms: Terms) -> float:
+        """Squared scores in all, over those that the curvature lets expect.
+
+        Four battles between equals that were not ties are added to both, so that a
+        handful of ties does not make a small board look sure.
+        """
+        found = np.vdot(self.outcomes, terms.score[:, 0] ** 2)
+        return (found + 1) / (np.vdot(self.outcomes, terms.curvature[:, 0, 0]) + 1)
 
     def _matrix(self, per_pair: np.ndarray) -> np.ndarray:
         """Quadratic form in all parameters from one per pair, (k, k, pairs)."""
@@ -208,8 +213,14 @@ class Peak:
     gradient_norm: float
 
 
-def maximise(problem: Problem, most: int = 50) -> Peak:
-    """Climb to the maximum by Newton's method with step halving.
+def maximise(problem: Problem, most: int = 100) -> Peak:
+    """Climb to the maximum by Newton's method with short steps.
+
+    The third derivative of a logistic likelihood is at most the second times the
+    change of its argument, so that a step which changes no argument by more than
+    1.5 cannot overshoot (Bach 2010, proposition 1; ``exp(s) < 1 + s + s**2`` holds
+    for ``s <= 1.5``). Rao and Kupper's has a wall at ``t = 0`` besides, for which
+    steps are halved.
 
     Parameters
     ----------
@@ -224,7 +235,7 @@ def maximise(problem: Problem, most: int = 50) -> Peak:
     Raises
     ------
     NotConvergedError
-        The steps did not become small.
+        The steps did not become small, or rounding could move a score visibly.
     """
     n, x, size = problem.n, problem.start, np.inf
 
@@ -237,12 +248,14 @@ def maximise(problem: Problem, most: int = 50) -> Peak:
         information = problem.information(terms)
         ridge = np.trace(information[:n, :n]) / n**2
         information[:n, :n] += ridge
+        norm = np.abs(information).sum(axis=0).max()
         try:
             factor = cho_factor(information, overwrite_a=True, check_finite=False)
         except LinAlgError:
             break
         step = cho_solve(factor, problem.gradient(terms))
         size = np.abs(step).max()
+        step *= min(1, _LONGEST_STEP / max(problem.reach(step), 1e-300))
         for _ in range(60):
             terms = problem.at(x + step)
             new = likelihood(terms)
@@ -253,6 +266,16 @@ def maximise(problem: Problem, most: int = 50) -> Peak:
             break
         x, value = x + step, new
         if size < _LAST_NEWTON_STEP:
+            # What rounding of the gradient can do to a score (Higham 2002, chapter
+            # 7), the gradient's terms being of the size of the information.
+            off = np.finfo(float).eps / dpocon(factor[0], norm)[0]
+            if off > _MOST_OFF:
+                most = problem.outcomes.sum(axis=0).max()
+                raise NotConvergedError(
+                    f"Rounding could move a score by {off * ELO:.2g} points, as pairs "
+                    f"differ too much in size: {most:.2g} battles beside a few. Leave "
+                    "the largest or the smallest out."
+                )
             slope = float(np.abs(problem.gradient(terms)[:n]).max())
             return Peak(x, terms, factor, ridge, value, iteration, slope)
     raise NotConvergedError(
@@ -260,71 +283,3 @@ def maximise(problem: Problem, most: int = 50) -> Peak:
         f"{size * ELO:.3g} points long. Too few battles hold some score in place: "
         "counts.totals() shows which, counts.only(...) leaves them out."
     )
-
-
-def bootstrap(
-    problem: Problem, peak: Peak, n_replicates: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Log-strengths refitted to resampled votes.
-
-    The replicates are refitted together, with the Hessian of the data for all
-    (a chord method): more steps than Newton's, but cheap ones. A replicate that
-    does not settle so is fitted by :func:`maximise`.
-
-    Parameters
-    ----------
-    problem : Problem
-    peak : Peak
-        Where the refits start.
-    n_replicates : int
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray, shape (n_replicates, models)
-
-    Raises
-    ------
-    NoRankingError
-        A resample in which some model has no finite score.
-    """
-    n, (_, pairs) = problem.n, problem.outcomes.shape
-    row = np.append(problem.a, problem.b)
-    column = np.tile(np.arange(pairs), 2)
-    sign = np.repeat([1.0, -1.0], pairs)
-    incidence = csr_array((sign, (row, column)), shape=(n, pairs))
-    votes = problem.counts.n_battles
-    share = problem.outcomes.ravel() / votes
-    fitted = []
-    at_once = max(1, 1_000_000 // pairs)
-    for start in range(0, n_replicates, at_once):
-        many = min(at_once, n_replicates - start)
-        drawn = rng.multinomial(votes, share, many).T.reshape(3, pairs, many)
-        x = np.repeat(peak.x[:, None], many, axis=1)
-        for _ in range(40):
-            slope = np.einsum("opr,okpr->kpr", drawn, problem.at(x).score)
-            gradient = np.vstack([incidence @ slope[0], slope[1:].sum(axis=1)])
-            step = cho_solve(peak.factor, gradient)
-            x += step
-            unsettled = np.abs(step).max(axis=0) >= _LAST_CHORD_STEP
-            if not unsettled.any():
-                break
-        for r in np.flatnonzero(unsettled):
-            x[:, r] = _refit(problem, drawn[:, :, r])
-        fitted.append(x[:n].T)
-    return np.concatenate(fitted)
-
-
-def _refit(problem: Problem, drawn: np.ndarray) -> np.ndarray:
-    wins_a, wins_b, tied = drawn
-    counts = replace(problem.counts, wins_a=wins_a, wins_b=wins_b, ties=tied)
-    try:
-        require_ranking(counts)
-    except NoRankingError as error:
-        raise NoRankingError(
-            "The bootstrap has no interval: there is a resample of these votes that "
-            f"has no ranking. Use interval='sandwich'. Of that resample: {error}"
-        ) from None
-    resampled = copy(problem)
-    resampled.outcomes = drawn * 1.0
-    return maximise(resampled).x

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from illusion.rating import intervals
 from illusion.rating.likelihood import one_thread
 from illusion.rating.ratings import Ratings
 
@@ -78,7 +79,13 @@ def confidence_sets(
     Returns
     -------
     RankSets
+
+    Raises
+    ------
+    ValueError
+        A level that is not strictly between 0 and 1.
     """
+    intervals.critical_value(level)  # refuses what is no level
     covariance, n = ratings.covariance, len(ratings.models)
     # Contrasts with the last model have a covariance of full rank, and so a
     # unique Cholesky factor: the same draws on every machine.

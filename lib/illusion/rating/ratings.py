@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg import cho_solve
-from scipy.special import expit, ndtri
+from scipy.special import expit
 
-from illusion.rating import battles
+from illusion.rating import battles, intervals
 from illusion.rating.battles import PairCounts
 from illusion.rating.likelihood import (
     ELO,
     TIE_MODELS,
     Problem,
-    bootstrap,
     maximise,
     one_thread,
 )
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _INTERVALS = ("sandwich", "hessian", "bootstrap")
+# A model's battles are few if they tell less than so many between equals would.
+_FEW = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,8 @@ class Ratings:
     level : float
         Nominal coverage of the interval, probability.
     interval : {"sandwich", "hessian", "bootstrap"}
+    freedom : ndarray, shape (models,)
+        Degrees of freedom of the interval: finite for a model of few battles.
     tie_model : {"half", "davidson", "rao-kupper"}
     tie_parameter : float or None
         Davidson's nu, or Rao and Kupper's theta.
@@ -72,6 +76,7 @@ class Ratings:
     upper: np.ndarray
     level: float
     interval: str
+    freedom: np.ndarray
     tie_model: str
     tie_parameter: float | None
     battles: np.ndarray
@@ -232,18 +237,34 @@ def fit(
     NotConvergedError
         Newton's method did not reach the maximum.
     ValueError
-        An option that is not known, or too few resamples.
+        An option that is not known, an anchor that is no model with a finite score,
+        or too few resamples.
 
     Notes
     -----
     The sandwich is H⁻¹BH⁻¹, with H the information and B the sum over battles
     of the squared score. Ties are less variable than the coin flips which H
     supposes, so H⁻¹ alone is too wide with ``tie_model="half"``.
+
+    B is itself an estimate, and a poor one from few battles, or from battles whose
+    outcome is nearly certain. Where a model's battles tell less than 50 between
+    equals would, the sandwich and the Hessian therefore give another interval: all
+    scores from which the log-likelihood falls by less than ``f t**2 / 2``
+    (:func:`illusion.rating.intervals.likelihood_ends`), with t the quantile of
+    Student's distribution of as many degrees of freedom as battles less one, at
+    least 3, and f the dispersion over the whole board, that is the squared scores
+    over those which H supposes, 1 for the Hessian and for models with a tie
+    parameter. The battles of these models enter B as f times their part of H.
+    Of boards that can be rated, such intervals of nominal 0.95 held the true score in
+    0.99 of the draws and more at 4 battles, 0.98 at 6, 0.97 at 10 and 0.93 to 0.99 at
+    20 to 100: 400 draws for each of 15 settings, in which one model or all had so
+    few battles, against opponents as good or up to 600 points away.
     """
     _require_option("tie_model", tie_model, TIE_MODELS)
     _require_option("interval", interval, _INTERVALS)
-    if not 0 < level < 1:
-        raise ValueError(f"level={level} must lie strictly between 0 and 1.")
+    normal = intervals.critical_value(level)
+    if anchor is not None:
+        _require_anchor(anchor)
     if interval == "bootstrap" and rng is None:
         raise ValueError(
             "The bootstrap draws at random: pass rng=np.random.default_rng(seed)."
@@ -253,11 +274,7 @@ def fit(
             f"n_replicates={n_replicates} is too few for {len(counts.models)} models: "
             "the covariance of their scores needs more resamples than models."
         )
-    battles.require_ranking(counts)
-    if tie_model != "half" and not counts.ties.any():
-        raise battles.NoRankingError(
-            f"There is no tie for tie_model={tie_model!r} to learn from; use 'half'."
-        )
+    battles.require_ranking(counts, tie_model)
     if interval != "hessian":
         _require_decisive(counts, interval)
 
@@ -265,21 +282,34 @@ def fit(
     peak = maximise(problem)
     n = len(counts.models)
     score = peak.x[:n] * ELO
-    tail = (1 - level) / 2
+    per_model = counts.per_model(counts.battles, counts.battles).astype(np.int64)
+    freedom = np.full(n, np.inf)
     if interval == "bootstrap":
-        replicates = bootstrap(problem, peak, n_replicates, rng) * ELO
+        replicates = intervals.bootstrap(problem, peak, n_replicates, rng) * ELO
         covariance = np.cov(replicates, rowvar=False)
+        tail = (1 - level) / 2
         lower, upper = np.quantile(replicates, [tail, 1 - tail], axis=0)
     else:
+        information = problem.information(peak.terms)
+        few = 4 * np.diag(information)[:n] < _FEW
+        dispersion = 1.0
         if interval == "sandwich":
-            half = cho_solve(peak.factor, problem.meat(peak.terms))
+            if tie_model == "half":
+                dispersion = problem.dispersion(peak.terms)
+            half = cho_solve(peak.factor, problem.meat(peak.terms, few, dispersion))
             covariance = cho_solve(peak.factor, half.T)[:n, :n]
         else:
             inverse = cho_solve(peak.factor, np.eye(len(peak.x)))
             covariance = inverse[:n, :n] - 1 / (n**2 * peak.ridge)
         covariance *= ELO**2
-        half_width = -ndtri(tail) * np.sqrt(np.diag(covariance))
+        half_width = normal * np.sqrt(np.diag(covariance))
         lower, upper = score - half_width, score + half_width
+        if few.any():
+            freedom[few] = np.maximum(per_model[few] - 1, 3)
+            student = intervals.critical_value(level, freedom[few])
+            fall = dispersion * student**2 / 2
+            ends = intervals.likelihood_ends(problem, peak, np.flatnonzero(few), fall)
+            lower[few], upper[few] = ends * ELO
     fitted = Ratings(
         models=counts.models,
         score=score,
@@ -288,9 +318,10 @@ def fit(
         upper=upper,
         level=level,
         interval=interval,
+        freedom=freedom,
         tie_model=tie_model,
         tie_parameter=None if tie_model == "half" else float(np.exp(peak.x[n])),
-        battles=counts.per_model(counts.battles, counts.battles).astype(np.int64),
+        battles=per_model,
         log_likelihood=peak.log_likelihood,
         iterations=peak.iterations,
         gradient_norm=peak.gradient_norm,
@@ -320,19 +351,24 @@ def difference(
     -------
     Difference
         In Elo points. Its standard error uses the covariance of the two
-        scores, so it is not what two overlapping intervals suggest.
+        scores, so it is not what two overlapping intervals suggest. Its interval
+        has the fewer degrees of freedom of the two models' own. In the
+        settings of :func:`fit`, it held the truth in 0.92 of the draws and more at a
+        nominal 0.95, but in 0.85 at 10 battles, 600 points above all opponents.
 
     Raises
     ------
     ValueError
-        A model that is not rated, or the same model twice.
+        A model that is not rated, the same model twice, or a level that is not
+        strictly between 0 and 1.
     """
     i, j = ratings.place(model), ratings.place(other)
     if i == j:
         raise ValueError(f"A difference needs two models, not {model!r} twice.")
     estimate = float(ratings.score[i] - ratings.score[j])
     error = float(ratings.difference_errors()[i, j])
-    half_width = float(-ndtri((1 - level) / 2)) * error
+    freedom = min(ratings.freedom[i], ratings.freedom[j])
+    half_width = float(intervals.critical_value(level, freedom)) * error
     return Difference(
         estimate, error, estimate - half_width, estimate + half_width, level
     )
@@ -394,6 +430,18 @@ def simulate(
 def _require_option(name: str, value: str, known: Collection[str]) -> None:
     if value not in known:
         raise ValueError(f"{name}={value!r} is not known; choose from {list(known)}.")
+
+
+def _require_anchor(anchor: tuple[str, float]) -> None:
+    if not isinstance(anchor, tuple) or len(anchor) != 2 or not _finite(anchor[1]):
+        raise ValueError(
+            f"anchor={anchor!r} is not known: pass (model, score), a rated model and "
+            "its finite score in Elo points."
+        )
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, Real) and bool(np.isfinite(value))
 
 
 def _require_decisive(counts: PairCounts, interval: str) -> None:

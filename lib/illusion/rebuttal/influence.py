@@ -32,7 +32,8 @@ class Removal:
     lead : float
         Of the leader over the challenger, with all battles, Elo points.
     predicted : int
-        Battles that would do by the sum of their influences.
+        Battles that would do by the sum of their influences; all that speak for the
+        leader where the sum falls short of the lead.
     removed : int
         Battles that do, by a fit without them.
     left : PairCounts
@@ -70,7 +71,7 @@ def influence(counts: PairCounts, leader: str, challenger: str) -> np.ndarray:
     Raises
     ------
     ValueError
-        A model that is not in the battles.
+        A model that is not in the battles, or the same one twice; also below.
     NoRankingError
         Battles that leave some model without a finite score; also below.
     """
@@ -126,7 +127,13 @@ def fewest_to_topple(counts: PairCounts) -> Removal:
     Returns
     -------
     Removal
-        Of that one of the five models behind the first that needs fewest.
+        Of that one of the five models behind the first that needs fewest. One that
+        cannot come first, as some model would then have no finite score, is left out.
+
+    Raises
+    ------
+    NoRankingError
+        None of them can come first.
     """
     peak = _fit(counts)
     first, *behind = np.argsort(-peak.x)[:6]
@@ -136,8 +143,14 @@ def fewest_to_topple(counts: PairCounts) -> Removal:
         # Predictions are off by a tenth or so: one of twice as many cannot win.
         if best is not None and guess > 2 * best.removed:
             break
-        found = _removal(counts, peak, (first, k), guess)
+        try:
+            found = _removal(counts, peak, (first, k), guess)
+        except NoRankingError as error:
+            refusal = error
+            continue
         best = found if best is None or found.removed < best.removed else best
+    if best is None:
+        raise refusal
     return best
 
 
@@ -248,6 +261,8 @@ def _places(counts: PairCounts, *models: str) -> tuple[int, ...]:
             raise ValueError(
                 f"{name!r} is not in these battles. `.models` lists the names."
             )
+    if len(set(models)) < len(models):
+        raise ValueError(f"A lead needs two models, not {models[0]!r} twice.")
     return tuple(map(counts.models.index, models))
 
 
@@ -275,7 +290,7 @@ def _influence(peak: Peak, counts: PairCounts, places: tuple[int, int]) -> np.nd
 
 
 def _predicted(counts: PairCounts, peak: Peak, places: tuple[int, int]) -> int:
-    """Count the battles whose influences add up to more than the lead."""
+    """Count the battles whose influences add up to more than the lead, or all."""
     order, lead = _influence(peak, counts, places), _lead(peak, places)
     rank = np.argsort(order, axis=None, kind="stable")
     size, number = order.ravel()[rank], _outcomes(counts).ravel()[rank]
@@ -283,10 +298,7 @@ def _predicted(counts: PairCounts, peak: Peak, places: tuple[int, int]) -> int:
     reached = np.cumsum(-size * number)
     cell = int(np.searchsorted(reached, lead, side="right"))
     if cell == len(size):
-        raise NoRankingError(
-            f"All battles that speak for {counts.models[places[0]]!r} and against "
-            f"{counts.models[places[1]]!r} together do not outweigh the lead."
-        )
+        return int(number.sum())
     before = reached[cell - 1] if cell else 0.0
     return int(number[:cell].sum()) + int((lead - before) / -size[cell]) + 1
 
@@ -332,7 +344,19 @@ def _fewest(
         left = _without(counts, order, number)
         return number, _fit(left, start), left
 
-    return without(_first(lambda k: _lead(without(k)[1], places) < _BEHIND, guess))
+    def undone(number: int) -> bool:
+        try:
+            return _lead(without(number)[1], places) < _BEHIND
+        except NoRankingError:
+            return True  # and so for all larger numbers: look at smaller ones first
+
+    most = int(_outcomes(counts)[order < 0].sum())
+    if guess >= most and not undone(most):
+        raise NoRankingError(
+            f"All battles that speak for {counts.models[places[0]]!r} and against "
+            f"{counts.models[places[1]]!r} together do not outweigh the lead."
+        )
+    return without(_first(undone, min(guess, most)))
 
 
 def _fit(counts: PairCounts, start: Peak | None = None) -> Peak:

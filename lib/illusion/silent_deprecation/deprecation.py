@@ -13,7 +13,9 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, ndtri
+from scipy.special import expit
+
+from illusion.rating.intervals import critical_value
 
 
 def matching_counts(size: int, percent: float) -> list[int]:
@@ -189,7 +191,11 @@ def logistic(
         another, or an outcome that the terms separate, so that the estimate is
         infinite (Albert and Anderson 1984).
     """
-    design = np.column_stack([np.ones(len(X)), X.to_numpy(float)])
+    terms = X.to_numpy(float)
+    # In units of their own, so that a large unit does not look like separation.
+    middle, unit = terms.mean(axis=0), terms.std(axis=0)
+    unit[~(unit > 0)] = 1
+    design = np.column_stack([np.ones(len(X)), (terms - middle) / unit])
     outcome = np.asarray(y, dtype=float)
     if np.isnan(design).any() or np.isnan(outcome).any():
         raise ValueError("A term or the outcome is missing in some row: drop the row.")
@@ -210,9 +216,11 @@ def logistic(
         step = np.linalg.solve(information, design.T @ (outcome - p))
         x = x + step
         if np.abs(step).max() < 1e-9:
-            half = -ndtri((1 - level) / 2) * np.sqrt(
-                np.diag(np.linalg.inv(information))
-            )
+            back = np.diag(np.append(1, 1 / unit))
+            back[0, 1:] = -middle / unit
+            covariance = back @ np.linalg.inv(information) @ back.T
+            half = critical_value(level) * np.sqrt(np.diag(covariance))
+            x = back @ x
             return pd.DataFrame(
                 {"estimate": x, "lower": x - half, "upper": x + half},
                 index=pd.Index(["constant", *X], name="term"),
@@ -233,7 +241,7 @@ def odds_of_open(models: pd.DataFrame, outcome: str, *terms: str) -> pd.Series:
     outcome : str
         Column of yes and no.
     *terms : str
-        Columns in which the models shall be alike, put on one scale here.
+        Columns in which the models shall be alike.
 
     Returns
     -------
@@ -247,6 +255,5 @@ def odds_of_open(models: pd.DataFrame, outcome: str, *terms: str) -> pd.Series:
         As for :func:`logistic`.
     """
     alike = models[[*terms]].astype(float)
-    alike = (alike - alike.mean()) / alike.std()
     alike.insert(0, "open", models["open"].astype(float))
     return logistic(alike, models[outcome]).loc["open"]
