@@ -390,6 +390,34 @@ def test_features_that_vary_only_together_are_refused():
     assert style.fit_controlled(drawn, (0, 2)).weights.shape == (2,)
 
 
+@pytest.mark.parametrize("unit", [1e-8, 1e6, 1e9])
+def test_a_badly_scaled_feature_is_no_separation(unit):
+    drawn = votes(500)
+    plain = style.fit_controlled(drawn, (0, 1))
+    scaled = replace(drawn, style=drawn.style * [unit, 1])
+    fitted = style.fit_controlled(scaled, (0, 1))
+    np.testing.assert_allclose(fitted.score, plain.score, atol=1e-6)
+    np.testing.assert_allclose(fitted.weights * [unit, 1], plain.weights, atol=1e-6)
+    np.testing.assert_allclose(fitted.weight_error[0] * unit, plain.weight_error[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"won": np.ones(500)}, "won holds float64, not yes and no"),
+        ({"won": np.array(["model_a", "model_b"] * 250)}, "not yes and no"),
+        ({"won": np.ones(3, dtype=bool)}, "one row per vote"),
+        ({"style": np.zeros(500)}, "one row per vote"),
+        ({"a": np.full(500, 6)}, "Vote 0 is of the models 6 and"),
+        ({"a": np.full(500, -1)}, "Vote 0 is of the models -1 and"),
+        ({"style": np.full((500, 2), np.nan)}, "Vote 0 .* finite numbers"),
+    ],
+)
+def test_what_is_no_vote_is_refused(change, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        replace(votes(500), **change)
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_style_that_foretells_every_vote_is_refused(sign):
     drawn = votes(500)

@@ -22,6 +22,8 @@ def boards(draw) -> tuple[PairCounts, str]:
         for of in (WINS, WINS, TIES)
     ]
     cells = np.array(cells)
+    if draw(st.booleans()):  # every pair goes one way, so that chains decide
+        cells[0, cells[0] < cells[1]] = cells[1, cells[0] >= cells[1]] = 0
     if not cells.any():
         cells[0, 0] = 1
     met = cells.any(axis=0)
@@ -96,6 +98,43 @@ def independent_scores(counts: PairCounts, tie_model: str) -> np.ndarray:
     assert np.abs(slope(exact)).max() < 1e-9
     score = np.insert(exact[: n - 1], 0, 0.0) * ELO
     return score - score.mean()
+
+
+LOPSIDED = [
+    {"ab": (1000, 0), "ac": (2, 1), "bd": (10, 0), "cd": (5, 150)},
+    {"ab": (2, 1), "bc": (1, 1000), "bd": (1, 0), "cd": (1000, 150)},
+]
+
+
+@pytest.mark.parametrize("board", LOPSIDED)
+def test_lopsided_boards_that_full_newton_steps_overshoot(board):
+    wins = {(a, b): n for (a, b), (n, _) in board.items()}
+    wins |= {(b, a): n for (a, b), (_, n) in board.items()}
+    counts = PairCounts.from_wins(wins)
+    expected = independent_scores(counts, "half")
+    np.testing.assert_allclose(ratings.fit(counts).score, expected, atol=1e-6)
+
+
+def test_lopsided_boards_of_a_fuzz():
+    """A fixed part of it: what has a maximum settles, at the maximum."""
+    rng, sizes = np.random.default_rng(7), np.array([0, 0, 1, 1, 5, 150, 10**5])
+    rated = 0
+    while rated < 150:
+        a, b = np.triu_indices(int(rng.integers(3, 7)), 1)
+        cells = sizes[rng.integers(len(sizes), size=(3, len(a)))]
+        cells[2] *= rng.random(len(a)) < 0.3
+        met = cells.any(axis=0)
+        names = tuple("abcdef"[: b.max() + 1])
+        counts = PairCounts(names, a[met], b[met], *cells[:, met])
+        try:
+            fitted = ratings.fit(counts, interval="hessian")
+        except NoRankingError:
+            continue
+        rated += 1
+        # The score equations of Bradley and Terry, as they are in the books.
+        p = 1 / (1 + 10 ** ((fitted.score[counts.b] - fitted.score[counts.a]) / 400))
+        over = counts.wins_a + counts.ties / 2 - counts.battles * p
+        assert np.abs(counts.per_model(over, -over)).max() < 1e-6
 
 
 @settings(derandomize=True, deadline=None, max_examples=150, database=None)

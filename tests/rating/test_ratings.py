@@ -283,14 +283,12 @@ def test_bootstrap_covers_what_it_says():
 FEW = {
     # Truth of the opponents around the newcomer's, and the rate of ties.
     "all sorts": ([-200, -120, -40, 40, 120, 200], 0.29),
-    "all sorts, no ties": ([-200, -120, -40, 40, 120, 200], 0.0),
     "far weaker": ([-640, -600, -560], 0.29),
-    "far on both sides": ([-600, 600], 0.29),
-    "far on both sides, no ties": ([-600, 600], 0.0),
+    "far on both sides": ([-600, 600], 0.0),
 }
 
 
-@pytest.mark.parametrize("votes", [4, 5, 6, 8, 10, 20, 40])
+@pytest.mark.parametrize("votes", [4, 6, 10, 20, 40])
 @pytest.mark.parametrize(("others", "tie_rate"), FEW.values(), ids=FEW)
 def test_few_votes_are_covered(votes, others, tie_rate):
     """A newcomer among models that are known: of what can be rated, 94% or more."""

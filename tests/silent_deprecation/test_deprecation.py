@@ -187,6 +187,17 @@ def test_units_of_the_terms_are_free():
     np.testing.assert_allclose(first, second, rtol=1e-8)
 
 
+@pytest.mark.parametrize(("unit", "origin"), [(1e9, 0), (1e-9, 0), (1, 1e7)])
+def test_badly_scaled_terms_are_no_separation(unit, origin):
+    x, y = drawn(np.random.default_rng(1))
+    plain = deprecation.logistic(x, y)
+    scaled = deprecation.logistic(x * [unit, 1, 1] + [origin, 0, 0], y)
+    np.testing.assert_allclose(scaled.loc["a"] * unit, plain.loc["a"], rtol=1e-6)
+    np.testing.assert_allclose(scaled.loc["b":], plain.loc["b":], rtol=1e-6)
+    with pytest.raises(ValueError, match="level=95 must lie"):
+        deprecation.logistic(x, y, level=95)
+
+
 def test_what_has_no_estimate_is_refused():
     x = pd.DataFrame({"open": [0.0, 0, 1, 1], "age": [1.0, 2, 3, 5]})
     mixed = pd.Series([True, False, True, False])
