@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 from docutils import nodes
 from myst_parser.mdit_to_docutils.base import default_slugify
-from sphinx.addnodes import pending_xref
+from sphinx.addnodes import desc, pending_xref
 from sphinx.application import Sphinx
 
 from bookbuild import tree
@@ -211,6 +211,8 @@ def line(path: Path) -> list[tuple[str, bool]]:
 def _add(app: Sphinx, doctree: nodes.document) -> None:
     title = next(doctree.findall(nodes.title), None)
     if title is None or not app.env.docname.startswith(f"{tree.CHAPTERS}/"):
+        return
+    if doctree.next_node(desc):  # the library's functions are looked up, not read
         return
     # A page is read again when the tests have timed the chapters again.
     if (timed := tree.ROOT / RUNS).exists():
