@@ -1,12 +1,13 @@
 """The ledger: complete, consistent, shown where it says, and right in samples."""
 
 import csv
+import gzip
 import re
 import statistics
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 from html.parser import HTMLParser
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import nbformat
 import numpy as np
@@ -16,7 +17,7 @@ from conftest import ROOT
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from illusion import data, ledger
+from illusion import data, ledger, record
 from illusion.claims import Finding, private_testing
 from illusion.rating import ratings
 from illusion.rating.battles import PairCounts
@@ -422,8 +423,10 @@ def value(name: str, column: str = "ours") -> float:
 
 def raw(name: str) -> list[dict]:
     """Return a table's rows as text."""
-    with (data.ROOT / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    file = next(data.ROOT.glob(f"{name}.csv*"))
+    read = gzip.open if file.suffix == ".gz" else open
+    with read(file, "rt", encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
 
 
 def maximum(n: int) -> float:
@@ -499,18 +502,22 @@ def test_one_spread_gives_the_three_numbers_of_the_press():
 
 def test_share_of_votes_from_before_the_listing():
     # Models first seen on 7 July 2024, after a gap in the copies, may be older.
-    rows = [
-        r
-        for r in raw("post_listing_drift")
-        if r["horizon_days"] == "14" and r["first_date"] > "2024-07-07"
-    ]
-    assert len({r["model"] for r in rows}) == len(rows)
-    left = statistics.median(1 - float(r["frac_new"]) for r in rows)
+    counts: dict[str, dict[date, int]] = {}
+    for row in raw("boards"):
+        if row["board"] <= "2025-05-13":
+            day = date.fromisoformat(row["board"])
+            counts.setdefault(row["model"], {})[day] = int(row["votes"])
+    left = []
+    for votes in counts.values():
+        first = min(votes)
+        if date(2024, 7, 7) < first <= date(2025, 4, 24):
+            target = first + timedelta(days=14)
+            then = min(votes, key=lambda day: (abs(day - target), day))
+            if abs(then - target) <= timedelta(days=8):
+                left.append(votes[first] / votes[then])
     name = "best-of-n.lmarena-within-days"
-    assert value(name) == pytest.approx(left, abs=1e-12)
-    votes = statistics.median(int(r["votes0"]) / int(r["votes1"]) for r in rows)
-    assert value(name) == pytest.approx(votes, abs=0.001)
-    assert f"median of {len(rows)} new models" in value(name, "reason")
+    assert value(name) == pytest.approx(statistics.median(left), abs=1e-12)
+    assert f"median of {len(left)} new models" in value(name, "reason")
 
 
 def test_distances_of_the_aya_pairs():
@@ -525,8 +532,11 @@ def test_distances_of_the_aya_pairs():
 
 
 def test_models_between_the_aya_copies():
-    scores = [float(r["score"]) for r in raw("aya_neighbours")]
-    assert sorted(s for s in scores if 1052 < s < 1069) == [1054, 1061, 1066, 1067]
+    board = [r for r in raw("vision_board_aya") if r["commit_date"] == "2025-05-06"]
+    scores = [float(r["rating"]) for r in board if "aya" not in r["model"]]
+    scores = [score for score in scores if 1045 <= score <= 1072.2]
+    inside = sorted(round(s) for s in scores if 1052 < s < 1069)
+    assert inside == [1054, 1061, 1066, 1067]
     assert value("aya.paper-four-between") == 4
     # Two draws around the mean of the two scores, and the eight models shown.
     rng = np.random.default_rng(12)
@@ -538,15 +548,21 @@ def test_models_between_the_aya_copies():
 
 
 def test_counts_and_days():
-    variants = {r["provider"]: int(r["total"]) for r in raw("private_variants")}
-    assert value("variants.paper-meta-total") == variants["Meta"]
-    assert value("variants.paper-providers") == sum(n > 0 for n in variants.values())
-    main = sum(int(r["main_arena"]) for r in raw("private_variants"))
+    table = [r for r in raw("private_models_paper_table2") if r["provider"][0] != "L"]
+    table = [r for r in table if r["provider"] != "unidentified"]
+    makers = Counter(r["provider"] for r in table)
+    assert value("variants.paper-meta-total") == makers["Meta"]
+    assert value("variants.paper-providers") == len(makers)
+    main = sum(r["board"] == "overall" for r in table)
     assert f"adds up to {main};" in value("variants.paper-identified", "reason")
     assert value("policy.lmarena-march-2024") == date(2024, 3, 1).toordinal()
     assert value("policy.lmarena-march-2024", "other") == date(2024, 4, 29).toordinal()
-    days = [date.fromisoformat(r["first_day"]) for r in raw("number_one")]
-    week = [d for d in days if date(2024, 11, 14) <= d <= date(2024, 11, 22)]
+    # The first row of a copy is its leader.
+    leaders = {}
+    for row in raw("boards"):
+        leaders.setdefault(row["board"], row["model"])
+    firsts = [day for (_, old), (day, new) in pairwise(leaders.items()) if old != new]
+    week = [day for day in firsts if "2024-11-14" <= day <= "2024-11-22"]
     assert value("number-one.paper-november-2024") == len(week)
 
 
@@ -621,7 +637,7 @@ def test_first_place_holds_by_the_votes_that_are_counted():
 
 
 def test_claude_fell_in_rank_and_not_in_score():
-    table = data.load("claude_3_5_sonnet_rank").set_index("snapshot").sort_index()
+    table = record.ranks(record.boards("2024-06-19", "2025-04-24"))
     newer = table[table["model"] == "claude-3-5-sonnet-20241022"]
     reason = value("sonnet.others-low", "reason")
     for number in newer["rank_by_score"].iloc[[0, -1]]:

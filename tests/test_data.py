@@ -52,7 +52,7 @@ def test_validator_sees_a_negative_count(copy):
 
 
 def test_every_file_is_described_and_every_description_has_its_file():
-    files = {file.name for file in (TREE / "data").glob("*.csv")}
+    files = {file.name for file in (TREE / "data").glob("*.csv*")}
     assert files == {record["path"] for record in RECORDS.values()}
     assert len(RECORDS) == len(PACKAGE["resources"])
 
@@ -61,8 +61,7 @@ def test_every_file_is_described_and_every_description_has_its_file():
 def test_record_is_complete(name):
     record = RECORDS[name]
     file = TREE / "data" / record["path"]
-    assert file.name == f"{name}.csv"
-    assert record["bytes"] == file.stat().st_size
+    assert file.name in (f"{name}.csv", f"{name}.csv.gz")
     assert record["title"]
     assert record["description"]
     assert record["builder"]
@@ -77,26 +76,9 @@ def test_record_is_complete(name):
     assert (described.loc[numeric, "unit"] != "").all(), "a number without a unit"
 
 
-def consumers(name):
-    """Files that load a table: chapters, and modules of the library."""
-    code = {}
-    for file in sorted((TREE / "chapters").glob("*.ipynb")):
-        cells = json.loads(file.read_text("utf-8"))["cells"]
-        sources = ("".join(c["source"]) for c in cells if c["cell_type"] == "code")
-        code[f"chapters/{file.name}"] = "\n".join(sources)
-    for file in sorted((TREE / "lib").rglob("*.py")):
-        code[file.relative_to(TREE).as_posix()] = file.read_text("utf-8")
-    loads = re.compile(rf"""\bload\(\s*["']{re.escape(name)}["']""")
-    return [file for file, text in code.items() if loads.search(text)]
-
-
 @table
-def test_consumers_are_those_that_load_it(name):
-    found = consumers(name)
-    assert found, "a table that nobody loads"
-    assert RECORDS[name]["consumers"] == found, (
-        f"write these consumers of {name} into data/datapackage.json: {found}"
-    )
+def test_a_chapter_or_the_library_loads_it(name):
+    assert RECORDS[name]["consumers"], "a table that nobody loads"
 
 
 @table
@@ -127,11 +109,9 @@ def test_gaps_and_odd_names_survive(copy):
     record = {
         "name": "odd",
         "path": "odd.csv",
-        "encoding": "utf-8",
         "hash": "sha256:" + hashlib.sha256(content).hexdigest(),
         "schema": {
             "fields": [{"name": k, "type": v} for k, v in kinds.items()],
-            "missingValues": [""],
         },
     }
     (copy / "datapackage.json").write_text(json.dumps({"resources": [record]}), "utf-8")
@@ -178,17 +158,19 @@ def test_a_changed_byte_is_refused(name, copy):
     content = bytearray(file.read_bytes())
     content[-2] ^= 1
     file.write_bytes(content)
-    expected = RECORDS[name]["hash"].removeprefix("sha256:")[:12]
-    actual = hashlib.sha256(content).hexdigest()
+    expected = RECORDS[name]["hash"][:19]
+    actual = hashlib.sha256(content).hexdigest()[:12]
     with pytest.raises(ValueError, match="is not the file that was described") as why:
         data.load(name)
-    for part in (file.name, expected, actual, "git checkout", "datapackage.json"):
+    for part in (file.name, expected, actual, "git checkout", "bookbuild renew"):
         assert part in str(why.value)
 
 
 @table
 def test_windows_line_ends_are_refused(name, copy):
     file = copy / RECORDS[name]["path"]
+    if file.suffix == ".gz":
+        pytest.skip("compressed: it has no lines")
     file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
     with pytest.raises(ValueError, match="is not the file that was described"):
         data.load(name)
@@ -220,16 +202,28 @@ def test_import_is_light():
     assert subprocess.check_output(run, text=True).strip() == "set()"
 
 
-def test_a_table_is_kept_with_its_digest(tmp_path):
+@pytest.fixture
+def described(tmp_path):
+    """The path of a description of two tables, one of which may be kept."""
+    fields = [{"name": name} for name in ("n", "x", "s", "big")]
     other = {"name": "other", "hash": "sha256:0", "bytes": 1, "rows": 2}
-    mine = {"name": "mine", "hash": "", "bytes": 0, "rows": 0, "title": "≥ é"}
-    described = tmp_path / "datapackage.json"
-    described.write_text(json.dumps({"resources": [other, mine]}), encoding="utf-8")
-    table = pd.DataFrame(
-        {"n": [1, 2], "x": [0.123456, np.nan], "s": ["a", "b"], "big": [4.0, 5e6]}
-    )
-    data.keep(table.round(4), "mine", tmp_path)
-    raw = (tmp_path / "mine.csv").read_bytes()
+    mine = {"name": "mine", "path": "mine.csv", "title": "≥ é"}
+    mine["schema"] = {"fields": fields}
+    file = tmp_path / "datapackage.json"
+    file.write_text(json.dumps({"resources": [other, mine]}), encoding="utf-8")
+    return file
+
+
+TABLE = pd.DataFrame(
+    {"n": [1, 2], "x": [0.123456, np.nan], "s": ["a", "b"], "big": [4.0, 5e6]}
+)
+
+
+def test_a_table_is_kept_with_its_digest(described):
+    folder = described.parent
+    other, mine = json.loads(described.read_text("utf-8"))["resources"]
+    data.keep(TABLE.round(4), "mine", folder)
+    raw = (folder / "mine.csv").read_bytes()
     assert raw == b"n,x,s,big\n1,0.1235,a,4.0\n2,,b,5000000.0\n"
     text = described.read_text(encoding="utf-8")
     package = json.loads(text)
@@ -239,4 +233,20 @@ def test_a_table_is_kept_with_its_digest(tmp_path):
     assert package["resources"][1] == mine | changed
     assert "≥ é" in text
     assert text.endswith("}\n")
-    assert table["x"][0] == 0.123456
+    assert TABLE["x"][0] == 0.123456
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "fault"),
+    [
+        (TABLE, "nobodys", "no table 'nobodys'"),
+        (TABLE.drop(columns="x"), "mine", "described with the columns"),
+        (TABLE[["x", "n", "s", "big"]], "mine", "described with the columns"),
+    ],
+)
+def test_what_is_not_described_is_not_written(described, table, name, fault):
+    before = described.read_bytes()
+    with pytest.raises(ValueError, match=fault):
+        data.keep(table, name, described.parent)
+    assert [file.name for file in described.parent.iterdir()] == [described.name]
+    assert described.read_bytes() == before

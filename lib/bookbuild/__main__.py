@@ -18,12 +18,11 @@ def main(arguments: list[str] | None = None) -> None:
         "student": "the book without solutions, and a zip of notebooks with stubs",
         "slides": "slides of the chapters",
         "pdf": "every chapter and the whole book as PDF; needs Chromium",
-        "answers": "renew the digests of a chapter's answers from its solutions",
+        "renew": "bring tables' descriptions, answers and stored outputs up to date",
     }.items():
         command = commands.add_parser(name, help=what, description=what)
-        if name in ("slides", "answers"):
-            some = "*" if name == "slides" else "+"
-            command.add_argument("chapters", nargs=some, help="such as ranking")
+        if name == "slides":
+            command.add_argument("chapters", nargs="*", help="such as ranking")
     chosen = parser.parse_args(arguments)
     try:
         _run(chosen.command, getattr(chosen, "chapters", []))
@@ -34,12 +33,13 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(command: str, names: list[str]) -> None:
     """Carry out a command, loading what it needs and no more."""
     build = tree.ROOT / tree.BUILD
-    chapters = tree.ROOT / tree.CHAPTERS
-    if command == "answers":
-        from bookbuild import answers
+    if command == "renew":
+        from bookbuild import renew
 
-        for name in names:
-            print(f"{name}: {answers.renew(chapters, name)} exercises")
+        count = 0
+        for count, change in enumerate(renew.renew(), 1):
+            print(change, flush=True)
+        print(f"{count} changes." if count else "Nothing to renew.")
         return
     if command == "student":
         from bookbuild import student

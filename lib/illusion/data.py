@@ -47,9 +47,8 @@ def load(name: str) -> pd.DataFrame:
         If the table's file, or the description of all of them, is missing.
     """
     record = _record(name)
-    fields = record["schema"]["fields"]
     dtypes, dates = {}, []
-    for field in fields:
+    for field in record["schema"]["fields"]:
         if field["type"] == "date":
             dates.append(field["name"])
         else:
@@ -57,12 +56,12 @@ def load(name: str) -> pd.DataFrame:
             dtypes[field["name"]] = _DTYPES[field["type"]][gaps]
     return pd.read_csv(
         io.BytesIO(_checked_bytes(record)),
-        encoding=record["encoding"],
+        compression="gzip" if record["path"].endswith(".gz") else None,
         dtype=dtypes,
         parse_dates=dates,
         date_format="%Y-%m-%d",
-        # A model may be called "None" or "NA": only the schema says what a gap is.
-        na_values=record["schema"]["missingValues"],
+        # A model may be called "None" or "NA": an empty field alone is a gap.
+        na_values=[""],
         keep_default_na=False,
     )
 
@@ -101,23 +100,35 @@ def keep(table: pd.DataFrame, name: str, folder: Path | None = None) -> None:
         The table's name in ``datapackage.json``.
     folder : Path, optional
         Where that file is; ``data/`` unless given.
+
+    Raises
+    ------
+    ValueError
+        No such table is described, or its columns are others. Nothing is written.
     """
     folder = ROOT if folder is None else folder
-    path = folder / f"{name}.csv"
-    table.to_csv(path, index=False, lineterminator="\n")
     described = folder / "datapackage.json"
     package = json.loads(described.read_text(encoding="utf-8"))
-    record = next(each for each in package["resources"] if each["name"] == name)
-    content = path.read_bytes()
-    record["hash"] = "sha256:" + hashlib.sha256(content).hexdigest()
-    record["bytes"], record["rows"] = len(content), len(table)
+    record = _find(package, name)
+    columns = [field["name"] for field in record["schema"]["fields"]]
+    if list(table) != columns:
+        raise ValueError(
+            f"{name} is described with the columns {columns}, not {list(table)}: "
+            "change the table, or its schema in data/datapackage.json."
+        )
+    content = table.to_csv(index=False, lineterminator="\n").encode()
+    (folder / record["path"]).write_bytes(content)
+    record |= {"hash": _digest(content), "bytes": len(content), "rows": len(table)}
     text = json.dumps(package, indent=2, ensure_ascii=False)
     described.write_text(text + "\n", encoding="utf-8")
 
 
 def _record(name: str) -> dict:
-    resources = json.loads(_read("datapackage.json"))["resources"]
-    records = {record["name"]: record for record in resources}
+    return _find(json.loads(_read("datapackage.json")), name)
+
+
+def _find(package: dict, name: str) -> dict:
+    records = {record["name"]: record for record in package["resources"]}
     if name in records:
         return records[name]
     names = ", ".join(sorted(records))
@@ -125,17 +136,20 @@ def _record(name: str) -> dict:
 
 
 def _checked_bytes(record: dict) -> bytes:
-    path, expected = record["path"], record["hash"].removeprefix("sha256:")
+    path, expected = record["path"], record["hash"]
     content = _read(path)
-    actual = hashlib.sha256(content).hexdigest()
+    actual = _digest(content)
     if actual == expected:
         return content
     raise ValueError(
-        f"data/{path} is not the file that was described: its SHA-256 starts with "
-        f"{actual[:12]}, expected {expected[:12]}. Restore it with `git checkout -- "
-        f"data/{path}`; if the change is meant, put the new digest, {actual}, into "
-        "data/datapackage.json."
+        f"data/{path} is not the file that was described: its digest is "
+        f"{actual[:19]}, expected {expected[:19]}. Restore it with `git checkout -- "
+        f"data/{path}`; if the change is meant, run `python -m bookbuild renew`."
     )
+
+
+def _digest(content: bytes) -> str:
+    return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
 def _read(file: str) -> bytes:

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from illusion import data
 from illusion.data_asymmetry import exposure
 from illusion.rating.battles import PairCounts
 
@@ -24,25 +23,6 @@ def test_shares_need_groups_and_something_to_share():
         exposure.shares(pd.Series({"a": 1, "b": 2}), pd.Series({"a": "x"}))
     with pytest.raises(ValueError, match="nothing to share"):
         exposure.shares(pd.Series({"a": -1}), pd.Series({"a": "x"}))
-
-
-def test_gains_add_up_to_the_last_count():
-    table = data.load("votes_by_month")
-    gained = exposure.new_votes(table)
-    wide = table.pivot_table("votes_cumulative", "model", "snapshot", aggfunc="last")
-    first, last = wide.iloc[:, 0].fillna(0), wide.ffill(axis="columns").iloc[:, -1]
-    pd.testing.assert_series_equal(
-        gained.sum(axis="columns"), last - first, check_names=False
-    )
-    assert gained.shape[1] == wide.shape[1] - 1
-
-
-def test_a_model_that_is_missing_keeps_its_count():
-    rows = [("a", 1, 10), ("a", 2, 15), ("b", 2, 4), ("b", 3, 3)]
-    table = pd.DataFrame(rows, columns=["model", "snapshot", "votes_cumulative"])
-    gained = exposure.new_votes(table)
-    assert gained.loc["a"].tolist() == [5, 0]
-    assert gained.loc["b"].tolist() == [4, -1]
 
 
 def test_early_votes_are_taken_out():

@@ -1,65 +1,16 @@
-"""What public history says of new models: leads, and changes after listing."""
+"""What public history says of new models: how their scores change."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
-from illusion import data
+from illusion import record
 from illusion.private_testing import listing
 
 
-def test_leads_are_the_changes_of_the_leader():
-    table = listing.leads("2024-08-01")
-    first = data.load("number_one").set_index("first_day")["model"]
-    assert list(table["model"]) == list(first["2024-08-01":"2025-04-24"])
-    assert (table["model"] != table["model"].shift()).all()
-    assert table["day"].is_monotonic_increasing
-    assert (table[["lead", "half_width", "runner_up_half_width"]] > 0).all(axis=None)
-
-
-def test_a_half_width_follows_the_last_known_votes():
-    table = listing.leads("2024-08-01").set_index("model")
-    drift = data.load("post_listing_drift").set_index("model")
-    law = data.load("ci_vs_votes").set_index("subset")["c_median"]
-    # Listed on the day it came first: nothing else is known of it.
-    votes = drift["votes0"]["gemini-exp-1121"].iloc[0]
-    assert 2_000 < votes < 5_000
-    expected = law["votes 2000-5000"] / np.sqrt(votes)
-    assert table["half_width"]["gemini-exp-1121"] == pytest.approx(expected)
-    # A leader that returns has more votes than when it was listed.
-    back = table["half_width"]["chatgpt-4o-latest-20240903"]
-    assert back.iloc[1] < back.iloc[0]
-    # And so has a leader that was overtaken two weeks after it was listed.
-    later = drift.loc["chatgpt-4o-latest-20241120"]
-    later = later["votes1"][later["horizon_days"] == 14].iloc[0]
-    expected = law["votes 10000-30000"] / np.sqrt(later)
-    overtaken = table["runner_up_half_width"]["gemini-exp-1206"]
-    assert overtaken == pytest.approx(expected)
-
-
-def test_runner_up_may_be_as_new_as_the_leader():
-    table = listing.leads("2024-08-01").set_index("model")
-    march = table.loc["grok-3-preview-02-24"]
-    assert march["runner_up"] == "gpt-4.5-preview-2025-02-27"
-    assert table["runner_up"]["gemini-exp-1121"] == "chatgpt-4o-latest-20241120"
-
-
-def test_half_widths_are_near_the_published_ones():
-    board = data.load("board_2024-08").set_index("model").dropna(subset="score")
-    top = board.nlargest(1, "score")
-    published = (top["ci_hi"] - top["ci_lo"]).iloc[0] / 2
-    table = listing.leads("2024-08-14")
-    assert table["half_width"].iloc[0] == pytest.approx(published, abs=1)
-
-
-def test_votes_of_earlier_days_are_not_public():
-    with pytest.raises(ValueError, match="votes per model begin on 2024-06-19"):
-        listing.leads("2023-05-01")
-
-
 def test_intervals_are_those_of_a_t_test():
-    month = data.load("post_listing_drift").query("horizon_days == 30")
+    month = record.after_listing(record.boards("2024-06-19", "2025-05-13"), [30])
     table = listing.mean_changes(month["adj"], month["organisation"])
     for name in ("OpenAI", "Google"):
         test = ttest_1samp(month["adj"][month["organisation"] == name], 0)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from illusion import record
 from illusion.private_testing import selection
 from illusion.rating import batch, battles, ratings
 from illusion.rating.likelihood import NotConvergedError
@@ -610,10 +611,10 @@ def test_the_cast_of_the_book():
     assert found.open.sum() == (models["licence_class"] != "proprietary").sum()
     assert (found.silent[found.listed > 0] > found.listed[found.listed > 0]).all()
     assert (found.battles[found.listed > 0] == 0).all()
-    assert set(found.provider[found.tested]) <= set(experiments.BIG) | set(
-        experiments.data.load("private_variants")["provider"]
-    )
+    counted = set(record.private_variants().index)
+    assert set(found.provider[found.tested]) <= set(experiments.BIG) | counted
 
 
 def arena_record():
-    return experiments.data.load("models_2025-04-24"), experiments.recorded_cast()
+    models = record.models(record.boards("2024-06-19", "2025-04-24"))
+    return models, experiments.recorded_cast()

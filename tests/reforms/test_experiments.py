@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from illusion import data
+from illusion import data, record
 from illusion.reforms import arena, experiments, measures, scenario
 from illusion.reforms.experiments import LAB, POLICIES, WORLDS
 
@@ -138,7 +138,7 @@ def test_policies_and_worlds():
         if what in field:
             assert changes == {field[what]: float(size)}
     # The mix is the line through the paper's two shares, at the ends of the season.
-    start = data.load("models_2025-04-24")["first_seen"].min()
+    start = pd.Timestamp("2024-06-19")  # of the copies
     days = pd.Timestamp("2025-01-15") - pd.Timestamp("2023-04-15")
     ends = start + pd.to_timedelta([0, 7 * base.weeks], unit="D")
     line = 0.239 + (0.435 - 0.239) * ((ends - pd.Timestamp("2023-04-15")) / days)
@@ -148,9 +148,8 @@ def test_policies_and_worlds():
 def test_the_weeks_have_the_votes_of_the_record():
     world, cast = experiments.world(), experiments.recorded_cast()
     assert world.weeks == cast.listed.max() + 1
-    history = data.load("votes_by_month").drop_duplicates(["snapshot", "model"])
-    votes = history.pivot_table("votes_cumulative", "model", "snapshot")
-    total = votes.ffill(axis=1).sum() / 2
+    boards = record.boards("2024-06-19", "2025-04-24")
+    total = record.votes_by_month(boards).sum() / 2
     private = (cast.variants[cast.tested] - 1).sum() * world.test_battles
     # The record ends on the second day of the last week, of 21 days in a pace.
     last = world.battles[-1]
@@ -169,13 +168,12 @@ def test_the_weeks_have_the_votes_of_the_record():
 
 
 def test_variants_of_the_record():
-    counted = data.load("private_variants").set_index("provider")["main_arena"]
+    counted = record.private_variants()["main_arena"]
     cast = experiments.recorded_cast()
     for place in cast.tested:
         assert cast.variants[place] == counted[cast.provider[place]]
     quarter = pd.Series(cast.listed[cast.tested] // 13)
     assert not pd.DataFrame([cast.provider[cast.tested], quarter]).T.duplicated().any()
-    history = data.load("votes_by_month")
-    first = history[history["snapshot"] == history["snapshot"].min()]
-    assert cast.battles.sum() <= first["votes_cumulative"].sum()
+    first = record.boards("2024-06-19", "2024-06-19")
+    assert cast.battles.sum() <= first["votes"].sum()
     assert cast.battles[cast.listed == 0].min() > 0

@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from illusion import data
+from illusion import data, record
 from illusion.claims import silent_deprecation as ledger
 from illusion.silent_deprecation import deprecation
 
@@ -101,20 +101,10 @@ def test_counts_of_the_inactive():
 
 
 HISTORY = pd.DataFrame(
-    [
-        ("2024-06-19", "old", 100),
-        ("2024-06-19", "busy", 50),
-        ("2024-06-19", "old", 100),  # two month ends may share a copy
-        ("2024-06-29", "old", 101),
-        ("2024-06-29", "busy", 350),
-        ("2024-06-29", "new", 200),
-        ("2024-07-29", "old", 95),
-        ("2024-07-29", "busy", 360),
-        ("2024-07-29", "new", 200),
-    ],
-    columns=["snapshot", "model", "votes_cumulative"],
-)
-HISTORY["snapshot"] = pd.to_datetime(HISTORY["snapshot"])
+    {"2024-06-19": [50, np.nan, 100], "2024-06-29": [350, 200, 101],
+     "2024-07-29": [360, 200, 95]}, index=["busy", "new", "old"],
+)  # fmt: skip
+HISTORY.columns = pd.to_datetime(HISTORY.columns)
 
 
 def test_daily_gains():
@@ -122,7 +112,7 @@ def test_daily_gains():
     assert gains.loc["old"].tolist() == pytest.approx([0.1, -0.2])
     assert gains.loc["busy"].tolist() == pytest.approx([30, 1 / 3])
     assert gains.loc["new"].tolist() == pytest.approx([20, 0])
-    assert gains.columns.tolist() == list(HISTORY["snapshot"].unique()[1:])
+    assert gains.columns.tolist() == HISTORY.columns[1:].tolist()
 
 
 def test_last_active():
@@ -222,7 +212,7 @@ def test_what_has_no_estimate_is_refused():
 
 
 def test_ledger_counts_the_public_record():
-    models = data.load("models_2025-04-24")
+    models = record.models(record.boards("2024-06-19", "2025-04-24"))
     models = models[models["first_seen"] != "2025-04-24"]
     gone = sum(
         row.votes_last_51d <= 510 or row.on_official_list for row in models.itertuples()
@@ -244,7 +234,7 @@ def test_ledger_splits_add_up():
 
 
 def test_ledger_takes_the_open_share_from_the_record():
-    models = data.load("models_2025-04-24")
+    models = record.models(record.boards("2024-06-19", "2025-04-24"))
     models = models[models["first_seen"] != "2025-04-24"]
     silent = models[(models["votes_last_51d"] <= 510) & ~models["on_official_list"]]
     opened = (silent["licence_class"] != "proprietary").sum()

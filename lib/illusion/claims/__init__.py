@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
-from illusion import data
+import pandas as pd
+
+from illusion import data, record
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,18 @@ class Finding:
     other: float | None = None
     depends: str | None = None
     between: bool = False
+
+
+@cache
+def copies(last: str = "2025-04-24") -> pd.DataFrame:
+    """Return the dated copies of the board from 19 June 2024 on."""
+    return record.boards("2024-06-19", last)
+
+
+@cache
+def listed_models() -> pd.DataFrame:
+    """Return the public models of 24 April 2025, indexed by model."""
+    return record.models(copies()).set_index("model")
 
 
 def day_of(event: str) -> date:

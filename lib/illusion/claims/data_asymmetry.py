@@ -9,31 +9,24 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from illusion import data
-from illusion.claims import Finding, ranking
+from illusion import data, record
+from illusion.claims import Finding, copies, listed_models, ranking
 from illusion.data_asymmetry import exposure
 
 FOUR = ["OpenAI", "Google", "Anthropic", "Meta"]
-ACADEMIC = ["Ai2/AllenAI", "Stanford", "Princeton", "UC Berkeley"]
-
-
-@cache
-def board() -> pd.DataFrame:
-    """Return the public models of 24 April 2025, indexed by model."""
-    return data.load("models_2025-04-24").set_index("model")
+ACADEMIC = ["Ai2", "Stanford", "Princeton", "UC Berkeley"]
 
 
 @cache
 def percent(column: str) -> pd.Series:
     """Return the share of all votes of each organisation or licence class."""
-    return 100 * exposure.shares(board()["votes"], board()[column])
+    return 100 * exposure.shares(listed_models()["votes"], listed_models()[column])
 
 
 @cache
 def since_june() -> pd.Series:
     """Return the votes that each model gained since 19 June 2024."""
-    gained = exposure.new_votes(data.load("votes_by_month"))
-    return gained.sum(axis=1)
+    return record.gained(record.votes_by_month(copies())).sum(axis=1)
 
 
 @cache
@@ -65,7 +58,10 @@ def window(licence_class: str) -> tuple[float, float]:
     From no vote before to :func:`early_votes`, split among the classes as in any
     version of the sampling weights of 2023.
     """
-    total, share = board()["votes"].sum(), percent("licence_class")[licence_class]
+    total, share = (
+        listed_models()["votes"].sum(),
+        percent("licence_class")[licence_class],
+    )
     split = early_shares()[licence_class]
     ends = [
         exposure.without_early(total, share / 100, early_votes(), part)
@@ -91,7 +87,7 @@ def by_provider(*names: str) -> Finding:
     Of up to :func:`early_votes`, the providers may have had from none to twice their
     share of all.
     """
-    total = board()["votes"].sum()
+    total = listed_models()["votes"].sum()
     share = float(percent("organisation")[list(names)].sum()) / 100
     low, high = (
         100 * float(exposure.without_early(total, share, early_votes(), part))
@@ -126,9 +122,9 @@ def times_68() -> Finding:
 
 def highest() -> Finding:
     """Highest share of proprietary models, by month and by quarter."""
-    gained = exposure.new_votes(data.load("votes_by_month"))
+    gained = record.gained(record.votes_by_month(copies()))
     gained = gained.loc[:, gained.columns < "2025-04-01"]
-    kind = board()["licence_class"]
+    kind = listed_models()["licence_class"]
 
     def top(periods: pd.DataFrame) -> float:
         return max(
@@ -176,7 +172,7 @@ def omits() -> Finding:
 
 def press_battles() -> Finding:
     """Battles on the board, against those the paper says it analysed."""
-    ours = board()["votes"].sum() / 2e6
+    ours = listed_models()["votes"].sum() / 2e6
     why = (
         f"{ours:.2f} million battles stand on the board of April 2025; the paper says "
         "that it analysed about 2 million."
@@ -186,9 +182,8 @@ def press_battles() -> Finding:
 
 def rate(provider: str) -> Finding:
     """Maximum daily sampling rate, with its binomial interval."""
-    table = data.load("max_sampling_rate_paper").set_index("provider")
-    row = table.loc[provider]
-    k, n = int(row["appearances"]), int(row["battles_that_day"])
+    row = record.largest_rates().loc[provider]
+    k, n = row["battles_with_model"], row["battles_that_day"]
     interval = binomtest(k, n).proportion_ci()
     why = (
         f"{k} of {n} battles on one day; the 95% interval goes from "

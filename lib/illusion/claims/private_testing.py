@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from illusion import data
-from illusion.claims import Finding, day_of, ranking
+from illusion import data, record
+from illusion.claims import Finding, copies, day_of, listed_models, ranking
 from illusion.private_testing import listing, selection
 from illusion.rating import ratings
 
@@ -139,8 +139,8 @@ def to_zero() -> Finding:
 
 def within_days() -> Finding:
     """Share of the curse left two weeks after listing, votes kept."""
-    drift = data.load("post_listing_drift")
-    drift = drift[(drift["horizon_days"] == 14) & (drift["first_date"] > listing.FIRST)]
+    drift = record.after_listing(copies("2025-05-13"), [14], listed_by="2025-04-24")
+    drift = drift[drift["first_date"] > listing.FIRST]
     left = float((1 - drift["frac_new"]).median())
     why = (
         f"If the votes that chose are kept, about {left:.0%} is left: so much of the "
@@ -207,7 +207,7 @@ def worse_ahead() -> Finding:
 
 def meta_total() -> Finding:
     """Add up Meta's variants."""
-    meta = data.load("private_variants").set_index("provider").loc["Meta"]
+    meta = record.private_variants().loc["Meta"]
     why = (
         f"{meta['main_arena']} in the main arena and {meta['vision_only']} in vision; "
         "who made them rests on the models' own answers."
@@ -217,11 +217,9 @@ def meta_total() -> Finding:
 
 def providers() -> Finding:
     """Count the providers with a private variant."""
-    table = data.load("private_variants")
-    some = table["total"] > 0
-    made = table["total"].sum()
-    why = f"The paper's figure has {made} variants of {some.sum()} makers."
-    return Finding(float(some.sum()), why)
+    total = record.private_variants()["total"]
+    why = f"The paper's figure has {total.sum()} variants of {len(total)} makers."
+    return Finding(float(len(total)), why)
 
 
 @cache
@@ -293,13 +291,23 @@ def aya_overlap() -> Finding:
     return Finding(float(min(overlaps) > 0), why)
 
 
+@cache
+def neighbours() -> pd.Series:
+    """Return the scores of the eight models around the pair, as the figure has them.
+
+    On LMArena's vision board of 6 May 2025, without Cohere's own.
+    """
+    board = data.load("vision_board_aya").set_index(["commit_date", "model"])
+    score = board.loc["2025-05-06", "rating"]
+    return score[score.between(1045, 1072.2) & ~score.index.str.startswith("c4ai")]
+
+
 def aya_copy() -> Finding:
     """Score of the identical copy in the paper."""
     table = data.load("aya_vision").query("checkpoint == 'Aya-Vision-8B copy'")
     theirs = table["source"].str.startswith("LMArena")
     copy, other = table.loc[~theirs, "score"].iloc[0], table.loc[theirs, "score"]
-    neighbours = data.load("aya_neighbours")
-    same = neighbours.loc[neighbours["score"] == other.iloc[0], "model"].iloc[0]
+    same = neighbours().index[neighbours().round() == other.iloc[0]][0]
     why = f"The figure has {copy:.0f} for the copy; {other.iloc[0]:.0f} is {same}."
     return Finding(float(copy), why)
 
@@ -307,7 +315,7 @@ def aya_copy() -> Finding:
 def four_between() -> Finding:
     """Count the models between the two copies."""
     (high, low), _ = aya("8B identical")
-    scores = data.load("aya_neighbours")["score"]
+    scores = neighbours()
     why = (
         "The board is dense there: two copies that differ by chance alone have "
         f"{expected_between():.1f} of the eight models shown between them on average."
@@ -318,23 +326,23 @@ def four_between() -> Finding:
 def expected_between() -> float:
     """Expected number of the known neighbours between two copies of equal skill."""
     pair, errors = aya("8B identical")
-    scores = data.load("aya_neighbours")["score"].to_numpy()
+    scores = neighbours().to_numpy()
     below = ndtr((scores - pair.mean()) / errors[:, None])
     return float((below[0] * (1 - below[1]) + below[1] * (1 - below[0])).sum())
 
 
 def november() -> Finding:
     """Count the leaders that came in one week."""
-    table = data.load("number_one").set_index("first_day")
+    table = record.number_one(copies()).set_index("first_day")
     week = table.loc["2024-11-14":"2024-11-22"]
-    leads = ", ".join(f"{lead:.0f}" for lead in week["lead_at_start"])
+    leads = ", ".join(f"{lead:.0f}" for lead in week["lead"])
     why = f"Their leads: {leads} points. The board was copied a day after each change."
     return Finding(float(len(week)), why)
 
 
 def march() -> Finding:
     """Lead at the top on 4 March 2025."""
-    row = listing.leads("2025-03-04").iloc[0]
+    row = record.number_one(copies()).set_index("first_day").loc["2025-03-04"]
     why = (
         f"{row['model']} led {row['runner_up']} by {row['lead']:.0f} point; the "
         f"half-widths are {row['half_width']:.0f} and "
@@ -345,13 +353,13 @@ def march() -> Finding:
 
 def released() -> Finding:
     """Whether every experimental model that was listed is the one released."""
-    table = data.load("sibling_checkpoints")
-    pair = table[table["family"].str.contains("exp vs released")].set_index("model")
-    (experiment,) = [name for name in pair.index if name.endswith("experimental")]
-    (other,) = pair.index.drop(experiment)
-    seen = data.load("models_2025-04-24").set_index("model").loc[experiment]
+    table = data.load("sibling_families")
+    pair = table["model"][table["family"].str.contains("exp vs released")]
+    (experiment,) = pair[pair.str.endswith("experimental")]
+    (other,) = pair[pair != experiment]
+    seen = listed_models().loc[experiment]
     days = (seen["last_seen"] - seen["first_seen"]).days
-    scores = pair["score_first"]
+    scores = listed_models()["score_first"]
     why = (
         f"{experiment} was listed for {days} days at {scores[experiment]:.0f}; the "
         f"released one came in at {scores[other]:.0f}. LMArena took the first off and "

@@ -9,8 +9,8 @@ from functools import cache, partial
 import numpy as np
 import pandas as pd
 
-from illusion import data
-from illusion.claims import Finding, data_asymmetry, day_in_words, ranking
+from illusion import data, record
+from illusion.claims import Finding, copies, data_asymmetry, day_in_words, ranking
 from illusion.rating import ratings
 from illusion.rebuttal import influence
 
@@ -104,8 +104,8 @@ def sonnet() -> Finding:
 
     Below the first ten; or else in the lower half of the board.
     """
-    ranks = data.load("claude_3_5_sonnet_rank")
-    newer = ranks[ranks["model"].str.endswith("1022")].sort_values("snapshot")
+    ranks = record.ranks(copies())
+    newer = ranks[ranks["model"] == "claude-3-5-sonnet-20241022"]
     first, last = newer.iloc[0], newer.iloc[-1]
     why = (
         f"Its newer version stood at {last['rank_by_score']} by score of "
@@ -124,8 +124,7 @@ def sonnet() -> Finding:
 
 def gemini() -> Finding:
     """Whether a model of Google was first on the day of the remark."""
-    firsts = data.load("number_one").sort_values("first_day")
-    now = firsts[firsts["first_day"] <= "2025-04-30"].iloc[-1]
+    now = record.number_one(copies()).iloc[-1]
     why = f"{now['model']} was first since {day_in_words(now['first_day'])}."
     return Finding(float(now["organisation"] == "Google"), why)
 

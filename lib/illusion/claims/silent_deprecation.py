@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from illusion import data
-from illusion.claims import Finding, day_in_words, day_of
+from illusion.claims import Finding, day_in_words, day_of, listed_models
 from illusion.rating import ratings
 from illusion.silent_deprecation import deprecation, removal
 
@@ -37,7 +37,7 @@ def split() -> pd.DataFrame:
 @cache
 def public_models() -> pd.DataFrame:
     """Return the models that were on the board by 23 April 2025, with their state."""
-    models = data.load("models_2025-04-24")
+    models = listed_models()
     models = models[models["first_seen"] < "2025-04-24"].copy()
     models["inactive"] = models[f"votes_last_{WINDOW}d"] <= PER_DAY * WINDOW
     models["gone"] = models["inactive"] | models["on_official_list"]

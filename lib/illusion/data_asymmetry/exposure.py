@@ -66,28 +66,6 @@ def shares(amount: pd.Series, group: pd.Series) -> pd.Series:
     return (amount.groupby(group).sum() / total).sort_values(ascending=False)
 
 
-def new_votes(cumulative: pd.DataFrame) -> pd.DataFrame:
-    """Votes gained per period from cumulative counts.
-
-    Parameters
-    ----------
-    cumulative : DataFrame
-        As the table ``votes_by_month``: ``snapshot``, ``model`` and
-        ``votes_cumulative``, one row per model and snapshot.
-
-    Returns
-    -------
-    DataFrame
-        Models as rows, the later snapshot of each period as columns, votes as
-        values. A model's first count is a gain; a model that is missing keeps its
-        last count. Corrections of the count can make a value negative.
-    """
-    wide = cumulative.pivot_table(
-        "votes_cumulative", "model", "snapshot", aggfunc="last"
-    )
-    return wide.ffill(axis="columns").fillna(0).diff(axis="columns").iloc[:, 1:]
-
-
 def without_early(
     total: float, share: float, early: np.ndarray, early_share: float
 ) -> np.ndarray:

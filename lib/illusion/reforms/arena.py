@@ -42,7 +42,7 @@ def cast_from_record(
     Parameters
     ----------
     models : DataFrame
-        The table ``models_2025-04-24``.
+        As :func:`illusion.record.models` returns it.
     votes_before : Series of int
         By model: votes at the first copy of the board, from which weeks count.
     last_active : Series of datetime

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from illusion import data
+from illusion import data, record
 from illusion.reforms import arena, measures
 from illusion.reforms.measures import AT_A_TIME, BASELINE, MEASURES, PROPOSALS
 from illusion.reforms.scenario import Cast, Rules, World
@@ -70,6 +70,10 @@ LAB = {
 BIG = ("OpenAI", "Google", "Anthropic", "Meta")  # the paper's four largest
 
 
+def _copies() -> pd.DataFrame:
+    return record.boards("2024-06-19", "2025-04-24")
+
+
 def recorded_cast(variants: pd.Series | None = None) -> Cast:
     """Take the public record, June 2024 to April 2025, as a cast.
 
@@ -83,15 +87,14 @@ def recorded_cast(variants: pd.Series | None = None) -> Cast:
     -------
     Cast
     """
-    history = data.load("votes_by_month")
-    first = history[history["snapshot"] == history["snapshot"].min()]
-    before = first.drop_duplicates("model").set_index("model")["votes_cumulative"]
+    copies = _copies()
+    votes = record.votes_by_month(copies)
     if variants is None:
-        variants = data.load("private_variants").set_index("provider")["main_arena"]
+        variants = record.private_variants()["main_arena"]
     return arena.cast_from_record(
-        data.load("models_2025-04-24"),
-        before,
-        deprecation.last_active(history, _IDLE),
+        record.models(copies),
+        votes.iloc[:, 0],
+        deprecation.last_active(votes, _IDLE),
         variants,
     )
 
@@ -111,9 +114,7 @@ def world(name: str = "as assumed") -> World:
         With so many battles that, under the rules of 2025, public models get as many
         as on the record.
     """
-    history = data.load("votes_by_month").drop_duplicates(["snapshot", "model"])
-    votes = history.pivot_table("votes_cumulative", "model", "snapshot")
-    battles = votes.ffill(axis=1).sum() / 2
+    battles = record.votes_by_month(_copies()).sum() / 2
     day = (battles.index - battles.index[0]).days.to_numpy()
     cast = recorded_cast()
     ends = 7 * np.arange(cast.listed.max() + 2)

@@ -17,6 +17,8 @@ from scipy.special import expit
 
 from illusion.rating.intervals import critical_value
 
+from illusion import record
+
 
 def matching_counts(size: int, percent: float) -> list[int]:
     """Find the counts whose percentage is printed as given.
@@ -104,7 +106,7 @@ def inactive_counts(models: pd.DataFrame, most: np.ndarray) -> pd.DataFrame:
     Parameters
     ----------
     models : DataFrame
-        The table ``models_2025-04-24``.
+        As :func:`illusion.record.models` returns it.
     most : ndarray, shape (thresholds,)
         Votes gained in the window, the most that counts as inactive.
 
@@ -123,13 +125,13 @@ def inactive_counts(models: pd.DataFrame, most: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["window", "most", "inactive"])
 
 
-def daily_gains(history: pd.DataFrame) -> pd.DataFrame:
+def daily_gains(votes: pd.DataFrame) -> pd.DataFrame:
     """Votes per day that each model gained between the ends of two months.
 
     Parameters
     ----------
-    history : DataFrame
-        The table ``votes_by_month``.
+    votes : DataFrame
+        As :func:`illusion.record.votes_by_month` returns it.
 
     Returns
     -------
@@ -137,20 +139,17 @@ def daily_gains(history: pd.DataFrame) -> pd.DataFrame:
         Models by the days of the copies (the second on); NaN before a model was
         on the board. One that was listed since the last copy gained all it has.
     """
-    history = history.drop_duplicates(["snapshot", "model"])
-    votes = history.pivot_table("votes_cumulative", "model", "snapshot")
-    before = votes.ffill(axis=1).shift(axis=1).fillna(0)
-    days = votes.columns.to_series().diff().dt.days
-    return ((votes - before) / days).iloc[:, 1:]
+    days = votes.columns.to_series().diff().dt.days.iloc[1:]
+    return record.gained(votes) / days
 
 
-def last_active(history: pd.DataFrame, per_day: float) -> pd.Series:
+def last_active(votes: pd.DataFrame, per_day: float) -> pd.Series:
     """Find the end of the last month in which each model gained enough votes.
 
     Parameters
     ----------
-    history : DataFrame
-        The table ``votes_by_month``.
+    votes : DataFrame
+        As :func:`illusion.record.votes_by_month` returns it.
     per_day : float
         Votes per day that a model must exceed.
 
@@ -159,7 +158,7 @@ def last_active(history: pd.DataFrame, per_day: float) -> pd.Series:
     Series of datetime
         By model; missing if it never did since the first copy.
     """
-    busy = (daily_gains(history) > per_day).iloc[:, ::-1]
+    busy = (daily_gains(votes) > per_day).iloc[:, ::-1]
     return busy.idxmax(axis="columns").where(busy.any(axis="columns"))
 
 

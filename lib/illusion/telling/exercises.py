@@ -1,7 +1,7 @@
 """Whether an answer to an exercise is right, said without showing the right one.
 
 The book keeps no answers, only digests of them. They are made from the solutions
-by ``python -m bookbuild answers``, and the tests run both.
+by ``python -m bookbuild renew``, and the tests run both.
 """
 
 from __future__ import annotations
