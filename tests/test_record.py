@@ -30,8 +30,8 @@ def digest(table):
 
 
 def models():
-    # The compiled table had Ai2/AllenAI for Ai2, as board_models has it in both periods;
-    # and no licence for llama-4-maverick-03-26-experimental, whose copies print Llama
+    # The compiled table had Ai2/AllenAI for Ai2, as board_models has it throughout, and
+    # no licence for llama-4-maverick-03-26-experimental, whose copies print Llama
     # first, then none.
     table = record.models(record.boards(*TO_APRIL))
     hidden = table["last_seen"] < table["last_seen"].max()

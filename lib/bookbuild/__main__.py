@@ -36,10 +36,12 @@ def _run(command: str, names: list[str]) -> None:
     if command == "renew":
         from bookbuild import renew
 
-        count = 0
-        for count, change in enumerate(renew.renew(), 1):
+        changed = False
+        for change in renew.renew():
+            changed = True
             print(change, flush=True)
-        print(f"{count} changes." if count else "Nothing to renew.")
+        if not changed:
+            print("All is up to date.")
         return
     if command == "student":
         from bookbuild import student

@@ -12,7 +12,8 @@ from typing import Any
 from jupyter_client.manager import KernelManager
 from traitlets.config import Config
 
-__all__ = ["config", "manager", "pytest_configure", "pytest_itemcollected"]
+__all__ = ["config", "manager"]
+__all__ += ["pytest_configure", "pytest_itemcollected", "pytest_terminal_summary"]
 
 _PATIENCE = 600  # seconds until a kernel that says nothing is given up
 
@@ -59,3 +60,13 @@ def pytest_itemcollected(item: Any) -> None:
     """Let a cell of a notebook wait for its outputs longer than nbval's 5 seconds."""
     if hasattr(item, "output_timeout"):
         item.output_timeout = _PATIENCE
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what to do if a notebook gives other outputs than it has stored."""
+    failed = terminalreporter.getreports("failed")
+    if any(".ipynb::" in report.nodeid for report in failed):
+        terminalreporter.write_line(
+            "A notebook fails or its stored outputs are stale; if the change is meant, "
+            "run: python -m bookbuild renew"
+        )

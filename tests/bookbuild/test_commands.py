@@ -3,17 +3,13 @@
 import subprocess
 import sys
 
-import nbformat
-import pandas as pd
 import pytest
 from conftest import ROOT
 
 from bookbuild import __main__ as commands
-from bookbuild import answers, printing, slides, student
+from bookbuild import printing, renew, slides, student
 from bookbuild.browser import NoBrowserError
 from bookbuild.site import BuildError
-from illusion import data
-from illusion.telling import exercises
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -53,12 +49,13 @@ def test_what_cannot_be_made_is_said_in_a_sentence(monkeypatch, capsys, error):
     assert capsys.readouterr().err == "It cannot be.\n"
 
 
-def test_answers_are_said(monkeypatch, capsys):
-    monkeypatch.setattr(answers, "renew", lambda chapters, name: len(name))
-    commands.main(["answers", "ab", "abc"])
-    assert capsys.readouterr().out == "ab: 2 exercises\nabc: 3 exercises\n"
-    with pytest.raises(SystemExit):
-        commands.main(["answers"])
+def test_changes_are_said(monkeypatch, capsys):
+    monkeypatch.setattr(renew, "renew", lambda: iter(["a", "b"]))
+    commands.main(["renew"])
+    assert capsys.readouterr().out == "a\nb\n"
+    monkeypatch.setattr(renew, "renew", lambda: iter([]))
+    commands.main(["renew"])
+    assert capsys.readouterr().out == "All is up to date.\n"
 
 
 def test_the_readme_names_the_commands():
@@ -68,33 +65,6 @@ def test_the_readme_names_the_commands():
         text=True,
         check=True,
     ).stdout
-    for name in ("student", "slides", "pdf", "answers"):
+    for name in ("student", "slides", "pdf", "renew"):
         assert f"python -m bookbuild {name}" in README
         assert name in text
-
-
-def test_answers_are_renewed_from_solutions(tmp_path, monkeypatch, capsys):
-    kept = pd.DataFrame(
-        [["other", "ex-o", 1, "d" * 16], ["one", "ex-old", 1, "e" * 16]],
-        columns=["chapter", "exercise", "part", "digest"],
-    )
-    written = {}
-    monkeypatch.setattr(data, "load", lambda name: kept)
-    monkeypatch.setattr(data, "keep", lambda table, name: written.update({name: table}))
-    source = (
-        'from illusion.telling import exercises\nexercises.check("ex-n", [2, "b"], 1)'
-    )
-    cells = [nbformat.v4.new_code_cell(source)]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "one.ipynb")
-    assert answers.renew(tmp_path, "one") == 1
-    table = written["answers"]
-    # Rows of other chapters stay, and old ones of this chapter go.
-    assert table[["chapter", "exercise", "part"]].to_numpy().tolist() == [
-        ["one", "ex-n", 1],
-        ["one", "ex-n", 2],
-        ["other", "ex-o", 1],
-    ]
-    monkeypatch.setattr(data, "load", lambda name: table)
-    capsys.readouterr()
-    exercises.check("ex-n", [2.5, "B"], within=1)
-    assert capsys.readouterr().out == "ex-n: right.\n"

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbclient
 import nbformat
@@ -30,6 +31,18 @@ def test_nbval_takes_no_port(no_ports):
     assert first.km.ip != second.km.ip
     first.stop()
     second.stop()
+
+
+@pytest.mark.parametrize(
+    ("failed", "said"),
+    [("chapters/one.ipynb::Cell 3", True), ("tests/test_data.py::test_x", False)],
+)
+def test_a_stale_notebook_says_what_to_do(failed, said):
+    lines = []
+    report = SimpleNamespace(nodeid=failed)
+    reporter = SimpleNamespace(getreports=lambda _: [report], write_line=lines.append)
+    kernels.pytest_terminal_summary(reporter)
+    assert any("python -m bookbuild renew" in line for line in lines) == said
 
 
 def test_nbclient_takes_no_port(no_ports):

@@ -15,9 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from illusion.rating.intervals import critical_value
-
 from illusion import record
+from illusion.rating.intervals import critical_value
 
 
 def matching_counts(size: int, percent: float) -> list[int]:
