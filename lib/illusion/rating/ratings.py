@@ -250,7 +250,7 @@ def fit(
     outcome is nearly certain. Where a model's battles tell less than 50 between
     equals would, the sandwich and the Hessian therefore give another interval: all
     scores from which the log-likelihood falls by less than ``f t**2 / 2``
-    (:func:`illusion.rating.intervals.likelihood_ends`), with t the quantile of
+    (``likelihood_ends`` of ``illusion.rating.intervals``), with t the quantile of
     Student's distribution of as many degrees of freedom as battles less one, at
     least 3, and f the dispersion over the whole board, that is the squared scores
     over those which H supposes, 1 for the Hessian and for models with a tie
