@@ -43,7 +43,7 @@ class _Titles(SphinxPostTransform):
             else:
                 title += last
             node[0] = title
-        for node in self.document.findall(nodes.section):
+        for node in self.document.findall(nodes.Element):
             # Every exercise has the same id otherwise.
             if node["ids"] in (["exercise-content"], ["solution-content"]):
                 node["ids"] = []
