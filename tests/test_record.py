@@ -320,6 +320,29 @@ def test_ranks_of_every_copy(copies):
     assert table["models_on_board"].tolist() == [2, 2, 3, 3, 3, 3, 3, 3, 2, 2]
 
 
+HISTORY = pd.DataFrame(
+    {"2024-06-19": [50, np.nan, 100], "2024-06-29": [350, 200, 101],
+     "2024-07-29": [360, 200, 95]}, index=["busy", "new", "old"],
+)  # fmt: skip
+HISTORY.columns = pd.to_datetime(HISTORY.columns)
+
+
+def test_daily_gains():
+    gains = record.daily_gains(HISTORY)
+    assert gains.loc["old"].tolist() == pytest.approx([0.1, -0.2])
+    assert gains.loc["busy"].tolist() == pytest.approx([30, 1 / 3])
+    assert gains.loc["new"].tolist() == pytest.approx([20, 0])
+    assert gains.columns.tolist() == HISTORY.columns[1:].tolist()
+
+
+def test_last_active():
+    last = record.last_active(HISTORY, 10)
+    assert last.isna().tolist() == [False, False, True]  # busy, new, old
+    assert last["busy"] == last["new"] == pd.Timestamp("2024-06-29")
+    assert record.last_active(HISTORY, 0.2)["busy"] == pd.Timestamp("2024-07-29")
+    assert record.last_active(HISTORY, 50).isna().all()
+
+
 # The paper's tables.
 
 

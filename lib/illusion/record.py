@@ -186,6 +186,43 @@ def gained(votes: pd.DataFrame) -> pd.DataFrame:
     return (votes - votes.shift(axis="columns").fillna(0)).iloc[:, 1:]
 
 
+def daily_gains(votes: pd.DataFrame) -> pd.DataFrame:
+    """Votes per day that each model gained between the ends of two months.
+
+    Parameters
+    ----------
+    votes : DataFrame
+        As :func:`votes_by_month` returns it.
+
+    Returns
+    -------
+    DataFrame
+        Models by the days of the copies (the second on); NaN before a model was
+        on the board. One that was listed since the last copy gained all it has.
+    """
+    days = votes.columns.to_series().diff().dt.days.iloc[1:]
+    return gained(votes) / days
+
+
+def last_active(votes: pd.DataFrame, per_day: float) -> pd.Series:
+    """Find the end of the last month in which each model gained enough votes.
+
+    Parameters
+    ----------
+    votes : DataFrame
+        As :func:`votes_by_month` returns it.
+    per_day : float
+        Votes per day that a model must exceed.
+
+    Returns
+    -------
+    Series of datetime
+        By model; missing if it never did since the first copy.
+    """
+    busy = (daily_gains(votes) > per_day).iloc[:, ::-1]
+    return busy.idxmax(axis="columns").where(busy.any(axis="columns"))
+
+
 def number_one(copies: pd.DataFrame) -> pd.DataFrame:
     """Find who led the board, from when to when, and by how much.
 

@@ -24,7 +24,6 @@ from illusion import data, record
 from illusion.reforms import arena, measures
 from illusion.reforms.measures import AT_A_TIME, BASELINE, MEASURES, PROPOSALS
 from illusion.reforms.scenario import Cast, Rules, World
-from illusion.silent_deprecation import deprecation
 
 SEED = 2504
 REPLICATES, OTHER_REPLICATES, GRID_REPLICATES = 200, 32, 16
@@ -94,7 +93,7 @@ def recorded_cast(variants: pd.Series | None = None) -> Cast:
     return arena.cast_from_record(
         record.models(copies),
         votes.iloc[:, 0],
-        deprecation.last_active(votes, _IDLE),
+        record.last_active(votes, _IDLE),
         variants,
     )
 
