@@ -255,10 +255,10 @@ def test_two_models_are_two():
 
 
 def test_a_challenger_that_cannot_come_first_is_left_out():
-    # c has lost so much that a would have to lose all that it won against others.
-    wins = {("a", "b"): 30, ("b", "a"): 25, ("a", "c"): 90, ("c", "a"): 1}
+    # Without both wins of a over c, c would have lost nothing.
+    wins = {("a", "b"): 30, ("b", "a"): 25, ("a", "c"): 2, ("c", "a"): 1}
     counts = PairCounts.from_wins(wins)
-    with pytest.raises(NoRankingError):
+    with pytest.raises(NoRankingError, match="'c' never lost"):
         influence.fewest_removed(counts, "a", "c")
     found = influence.fewest_to_topple(counts)
     assert (found.challenger, found.removed) == ("b", 6)

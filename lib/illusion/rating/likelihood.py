@@ -56,8 +56,11 @@ def half_win(d: np.ndarray) -> Terms:
     The logistic likelihood of Bradley and Terry (1952), with 1/2 as the
     response of a tie. It has no tie parameter.
     """
-    log_a, log_b = log_expit(d), log_expit(-d)
-    p, q = expit(d), expit(-d)  # 1 - p would round away a small q
+    # By the exponential of the smaller side: 1 - p would round away a small q.
+    ratio = np.exp(-np.abs(d))
+    larger, log_larger = 1 / (1 + ratio), -np.log1p(ratio)
+    p, q = np.where(d > 0, [larger, larger * ratio], [larger * ratio, larger])
+    log_a, log_b = log_larger + np.minimum(d, 0), log_larger - np.maximum(d, 0)
     slope = np.stack([q, -p, (q - p) / 2])
     return Terms(
         np.stack([log_a, log_b, (log_a + log_b) / 2]),
