@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from illusion.rating import battles, ratings
+from illusion.rating import ratings
 from illusion.rating.battles import PairCounts
+from illusion.rating.intake import InvalidBattlesError, listed
 
 # Battles of a model in a phase: so many that rounding to whole ones is lost.
 _MANY = 1_000_000
@@ -203,8 +204,8 @@ def without(counts: PairCounts, removed: Collection[str]) -> pd.DataFrame:
     """
     unknown = sorted(set(removed) - set(counts.models))
     if unknown:
-        raise battles.InvalidBattlesError(
-            f"{battles.listed(unknown)}: no such model here, so it cannot be removed."
+        raise InvalidBattlesError(
+            f"{listed(unknown)}: no such model here, so it cannot be removed."
         )
     before = ratings.fit(counts)
     after = ratings.fit(counts.only(set(counts.models) - set(removed)))
