@@ -9,12 +9,11 @@ from pathlib import Path
 import nbclient
 import nbformat
 import pytest
-from conftest import CHAPTERS, ROOT
+from conftest import CHAPTERS
 
 from bookbuild import kernels
 from illusion.telling.charts import FIGURE_MIME, MIME
 
-LIBRARY = ROOT / "lib"
 HIDDEN = {"hide-cell", "hide-input", "remove-cell", "remove-input"}
 MAX_HIDDEN = 0.15
 # A folder of a machine, or an object's address: different on the next one.
@@ -137,37 +136,6 @@ def specs(notebook) -> list[dict]:
 def test_chapter_is_fresh_and_clean(path):
     wrong = faults(read(path))
     assert not wrong, f"{path.name}:\n" + "\n".join(wrong)
-
-
-def imported(source: str) -> set[str]:
-    """Return the modules of the library that some code imports, as dotted names."""
-    found = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
-    return {name for name in found if name.startswith(("illusion", "bookbuild"))}
-
-
-def test_every_module_is_used_by_a_chapter_or_the_build():
-    files = {
-        ".".join(path.relative_to(LIBRARY).with_suffix("").parts): path
-        for path in LIBRARY.rglob("*.py")
-    }
-    modules = {name.removesuffix(".__init__"): path for name, path in files.items()}
-    # The build loads the second, and the third is a command.
-    used = {"illusion", "bookbuild", "bookbuild.__main__"}
-    for path in CHAPTERS:
-        for cell in code(read(path)):
-            used |= imported(cell.source)
-    reached: set[str] = set()
-    while used & set(modules) - reached:
-        name = (used & set(modules) - reached).pop()
-        reached.add(name)
-        used |= imported(modules[name].read_text(encoding="utf-8"))
-        used |= {name.rpartition(".")[0]}  # the package that a module is in
-    assert reached == set(modules)
 
 
 def test_labels_are_unique_in_the_book():

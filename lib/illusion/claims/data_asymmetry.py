@@ -24,12 +24,6 @@ def percent(column: str) -> pd.Series:
 
 
 @cache
-def since_june() -> pd.Series:
-    """Return the votes that each model gained since 19 June 2024."""
-    return record.gained(record.votes_by_month(copies())).sum(axis=1)
-
-
-@cache
 def early_shares() -> pd.DataFrame:
     """Return each class's share of the sampling weights in every version of 2023.
 
