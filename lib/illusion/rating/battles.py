@@ -153,8 +153,8 @@ class PairCounts:
         )
         apart = {"ties_bothbad"} & set(frame.columns)
         counts = {name: frame[name] for name in (*intake.COUNT_COLUMNS, *apart)}
-        names = (frame[name].to_list() for name in intake.LOG_COLUMNS[:2])
-        return cls._from_rows(*names, counts, repeated)
+        a, b = (frame[name].to_list() for name in intake.LOG_COLUMNS[:2])
+        return cls._from_rows(a, b, counts, repeated)
 
     @classmethod
     def from_wins(
@@ -190,8 +190,8 @@ class PairCounts:
             "wins_b": np.zeros(len(pairs), dtype=int),
             "ties": np.array([*(0 for _ in wins), *ties.values()], dtype=object),
         }
-        names = ([pair[side] for pair in pairs] for side in (0, 1))
-        return cls._from_rows(*names, counts, "sum")
+        a, b = ([pair[side] for pair in pairs] for side in (0, 1))
+        return cls._from_rows(a, b, counts, "sum")
 
     @classmethod
     def _from_rows(

@@ -159,7 +159,9 @@ def _number(value: Any) -> float:
     """A value of any library's as a float, NaN if it is not a number."""
     if isinstance(value, bool) or not isinstance(value, Real | Decimal):
         return np.nan
-    return float(value) if abs(value) <= MOST_BATTLES else np.inf
+    # The type of all real numbers has no order.
+    within = abs(value) <= MOST_BATTLES  # pyright: ignore[reportOperatorIssue]
+    return float(value) if within else np.inf
 
 
 def whole_numbers(column: nw.Series | np.ndarray, name: str) -> np.ndarray:

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
-from scipy.linalg.lapack import dpocon
+from scipy.linalg.lapack import dpocon  # pyright: ignore[reportAttributeAccessIssue]
 from scipy.special import expit, log_expit, logit, logsumexp
 from threadpoolctl import ThreadpoolController
 
@@ -55,6 +55,15 @@ def half_win(d: np.ndarray) -> Terms:
 
     The logistic likelihood of Bradley and Terry (1952), with 1/2 as the
     response of a tie. It has no tie parameter.
+
+    Parameters
+    ----------
+    d : ndarray
+        Log-odds of the first model against the second.
+
+    Returns
+    -------
+    Terms
     """
     # By the exponential of the smaller side: 1 - p would round away a small q.
     ratio = np.exp(-np.abs(d))
@@ -73,9 +82,20 @@ def davidson(d: np.ndarray, t: float | np.ndarray) -> Terms:
     """Davidson (1970): a tie is as likely as ``nu`` times the geometric mean.
 
     ``P(a) : P(b) : P(tie) = exp(d/2) : exp(-d/2) : nu``, with ``t = log nu``.
+
+    Parameters
+    ----------
+    d : ndarray
+        As for :func:`half_win`.
+    t : float or ndarray
+        The tie parameter.
+
+    Returns
+    -------
+    Terms
     """
     exponent = np.stack([d / 2, -d / 2, np.broadcast_to(t, np.shape(d))])
-    log_p = exponent - logsumexp(exponent, axis=0)
+    log_p = exponent - np.asarray(logsumexp(exponent, axis=0))
     a, b, tie = np.exp(log_p)
     score = np.array([[b + tie / 2, -tie], [-a - tie / 2, -tie], [(b - a) / 2, a + b]])
     cross = (b - a) / 2 * tie
@@ -88,6 +108,15 @@ def rao_kupper(d: np.ndarray, t: float | np.ndarray) -> Terms:
 
     ``P(a) = 1 / (1 + theta exp(-d))``, ``P(b)`` likewise, and a tie is the
     rest, with ``t = log theta > 0``; NaN elsewhere.
+
+    Parameters
+    ----------
+    d, t
+        As for :func:`davidson`.
+
+    Returns
+    -------
+    Terms
     """
     t = np.where(np.asarray(t) > 0, t, np.nan)
     a, b = expit(d - t), expit(-d - t)
@@ -116,8 +145,27 @@ TIE_MODELS: dict[str, tuple[Callable[..., Terms], float | None]] = {
 }
 
 
+class Likelihood(Protocol):
+    """What :func:`maximise` climbs: `n` scores, then any other parameters."""
+
+    n: int
+    start: np.ndarray
+    outcomes: np.ndarray
+
+    def at(self, x: np.ndarray) -> Terms: ...  # noqa: D102
+    def reach(self, step: np.ndarray) -> float: ...  # noqa: D102
+    def gradient(self, terms: Terms) -> np.ndarray: ...  # noqa: D102
+    def information(self, terms: Terms) -> np.ndarray: ...  # noqa: D102
+
+
 class Problem:
-    """A likelihood over pairs: log-strengths, then the tie parameter if any."""
+    """A likelihood over pairs: log-strengths, then the tie parameter if any.
+
+    Parameters
+    ----------
+    counts : PairCounts
+    tie_model : {"half", "davidson", "rao-kupper"}
+    """
 
     def __init__(self, counts: PairCounts, tie_model: str) -> None:
         self.counts, self.n = counts, len(counts.models)
@@ -172,7 +220,8 @@ class Problem:
         handful of ties does not make a small board look sure.
         """
         found = np.vdot(self.outcomes, terms.score[:, 0] ** 2)
-        return (found + 1) / (np.vdot(self.outcomes, terms.curvature[:, 0, 0]) + 1)
+        expected = np.vdot(self.outcomes, terms.curvature[:, 0, 0])
+        return float((found + 1) / (expected + 1))
 
     def _matrix(self, per_pair: np.ndarray) -> np.ndarray:
         """Quadratic form in all parameters from one per pair, (k, k, pairs)."""
@@ -216,7 +265,7 @@ class Peak:
     gradient_norm: float
 
 
-def maximise(problem: Problem, most: int = 100) -> Peak:
+def maximise(problem: Likelihood, most: int = 100) -> Peak:
     """Climb to the maximum by Newton's method with short steps.
 
     The third derivative of a logistic likelihood is at most the second times the
@@ -227,7 +276,7 @@ def maximise(problem: Problem, most: int = 100) -> Peak:
 
     Parameters
     ----------
-    problem : Problem
+    problem : Likelihood
     most : int
         Steps after which to give up.
 

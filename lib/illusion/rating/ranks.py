@@ -32,7 +32,16 @@ class RankSets:
 
 
 def by_score(score: np.ndarray) -> np.ndarray:
-    """Rank of each model: 1 + the number of models with a higher score."""
+    """Rank of each model: 1 + the number of models with a higher score.
+
+    Parameters
+    ----------
+    score : ndarray, shape (models,)
+
+    Returns
+    -------
+    ndarray of int, shape (models,)
+    """
     return 1 + (score[None, :] > score[:, None]).sum(axis=1)
 
 

@@ -7,6 +7,7 @@ model is Bradley and Terry's (1952), the existence of the estimate Ford's
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -18,6 +19,7 @@ from scipy.special import expit
 
 from illusion.rating import battles, intervals
 from illusion.rating.battles import PairCounts
+from illusion.rating.intake import listed
 from illusion.rating.likelihood import (
     ELO,
     TIE_MODELS,
@@ -285,6 +287,7 @@ def fit(
     per_model = counts.per_model(counts.battles, counts.battles).astype(np.int64)
     freedom = np.full(n, np.inf)
     if interval == "bootstrap":
+        assert rng is not None  # as was asked above
         replicates = intervals.bootstrap(problem, peak, n_replicates, rng) * ELO
         covariance = np.cov(replicates, rowvar=False)
         tail = (1 - level) / 2
@@ -307,7 +310,7 @@ def fit(
         if few.any():
             freedom[few] = np.maximum(per_model[few] - 1, 3)
             student = intervals.critical_value(level, freedom[few])
-            fall = dispersion * student**2 / 2
+            fall = np.asarray(dispersion * student**2 / 2)
             ends = intervals.likelihood_ends(problem, peak, np.flatnonzero(few), fall)
             lower[few], upper[few] = ends * ELO
     fitted = Ratings(
@@ -441,7 +444,7 @@ def _require_anchor(anchor: tuple[str, float]) -> None:
 
 
 def _finite(value: object) -> bool:
-    return isinstance(value, Real) and bool(np.isfinite(value))
+    return isinstance(value, Real) and math.isfinite(value)
 
 
 def _require_decisive(counts: PairCounts, interval: str) -> None:
@@ -450,7 +453,7 @@ def _require_decisive(counts: PairCounts, interval: str) -> None:
     if len(parts) > 1:
         small = [name for part in parts[1:] for name in part]
         raise battles.NoRankingError(
-            f"Only ties link {battles.listed(small)} to the other models. Ties alone "
+            f"Only ties link {listed(small)} to the other models. Ties alone "
             f"do not vary, so the {interval} interval would be +-0 for want of data. "
             "Use interval='hessian', or collect battles that somebody wins."
         )

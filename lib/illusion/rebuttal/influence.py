@@ -138,7 +138,7 @@ def fewest_to_topple(counts: PairCounts) -> Removal:
     peak = _fit(counts)
     first, *behind = np.argsort(-peak.x)[:6]
     guesses = sorted((_predicted(counts, peak, (first, k)), k) for k in behind)
-    best: Removal | None = None
+    best, refusal = None, NoRankingError("No other model can come first.")
     for guess, k in guesses:
         # Predictions are off by a tenth or so: one of twice as many cannot win.
         if best is not None and guess > 2 * best.removed:
@@ -266,7 +266,7 @@ def _places(counts: PairCounts, *models: str) -> tuple[int, ...]:
     return tuple(map(counts.models.index, models))
 
 
-def _lead(peak: Peak, places: tuple[int, int]) -> float:
+def _lead(peak: Peak, places: tuple[int, ...]) -> float:
     return float(peak.x[places[0]] - peak.x[places[1]]) * ELO
 
 
@@ -279,7 +279,7 @@ def _with_outcomes(counts: PairCounts, outcomes: np.ndarray) -> PairCounts:
     return replace(counts, wins_a=wins_a, wins_b=wins_b, ties=ties)
 
 
-def _influence(peak: Peak, counts: PairCounts, places: tuple[int, int]) -> np.ndarray:
+def _influence(peak: Peak, counts: PairCounts, places: tuple[int, ...]) -> np.ndarray:
     """Influence of the battles of `counts` at a peak, that of fewer or its own."""
     contrast = np.zeros(len(counts.models))
     contrast[list(places)] = 1, -1
@@ -289,7 +289,7 @@ def _influence(peak: Peak, counts: PairCounts, places: tuple[int, int]) -> np.nd
     return -ELO * (potential[counts.a] - potential[counts.b]) * surprise
 
 
-def _predicted(counts: PairCounts, peak: Peak, places: tuple[int, int]) -> int:
+def _predicted(counts: PairCounts, peak: Peak, places: tuple[int, ...]) -> int:
     """Count the battles whose influences add up to more than the lead, or all."""
     order, lead = _influence(peak, counts, places), _lead(peak, places)
     rank = np.argsort(order, axis=None, kind="stable")
@@ -304,7 +304,7 @@ def _predicted(counts: PairCounts, peak: Peak, places: tuple[int, int]) -> int:
 
 
 def _removal(
-    counts: PairCounts, peak: Peak, places: tuple[int, int], predicted: int
+    counts: PairCounts, peak: Peak, places: tuple[int, ...], predicted: int
 ) -> Removal:
     """Find the battles to leave out, from the fit to all and the prediction."""
     found = _fewest(counts, peak, peak, places, predicted)
@@ -335,7 +335,7 @@ def _without(counts: PairCounts, order: np.ndarray, number: int) -> PairCounts:
 
 
 def _fewest(
-    counts: PairCounts, start: Peak, at: Peak, places: tuple[int, int], guess: int
+    counts: PairCounts, start: Peak, at: Peak, places: tuple[int, ...], guess: int
 ) -> tuple[int, Peak, PairCounts]:
     """Find the fewest battles to leave out, in the order of their influence `at`."""
     order = _influence(at, counts, places)
