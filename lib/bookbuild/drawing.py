@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
+from importlib.metadata import version
 from typing import Any
 
 import vl_convert
@@ -99,7 +100,7 @@ def to_svg(spec_json: str) -> str:
     A drawing follows from its specification and from vl-convert, which brings a font
     of its own, so it is kept on disk and made once for the site, slides and print.
     """
-    drawn_by = f"{vl_convert.__version__} {VL_VERSION}"
+    drawn_by = f"{version('vl-convert-python')} {VL_VERSION}"
     digest = hashlib.sha256(f"{drawn_by}\n{spec_json}".encode()).hexdigest()
     path = CACHE / f"{digest}.svg"
     with suppress(OSError):

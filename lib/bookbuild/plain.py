@@ -191,7 +191,7 @@ def _cite(role: str, keys: Sequence[str]) -> str:
         entry = _references().get(key)
         if entry is None:
             raise PlainError(f"The source {key!r} is not in {REFERENCES.name}.")
-        year = entry.fields["year"]
+        year = (entry.fields or {})["year"]
         within = f"({year})" if role == "cite:t" else year
         name, address = f"{_authors(entry)} {within}", _address(entry)
         shown.append(f"[{name}]({address})" if address else name)
@@ -200,7 +200,8 @@ def _cite(role: str, keys: Sequence[str]) -> str:
 
 def _authors(entry: Entry) -> str:
     """Return the authors' family names: one, two, or the first of more."""
-    people = entry.persons.get("author") or entry.persons["editor"]
+    persons = entry.persons or {}
+    people = persons.get("author") or persons["editor"]
     names = [" ".join(p.prelast_names + p.last_names) for p in people]
     names = [str(Text.from_latex(name)) for name in names]
     return " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
@@ -208,7 +209,7 @@ def _authors(entry: Entry) -> str:
 
 def _address(entry: Entry) -> str:
     """Return where a source can be read, or nothing."""
-    fields = entry.fields
+    fields = entry.fields or {}
     if "doi" in fields:
         return "https://doi.org/" + quote(fields["doi"])
     if "url" in fields:

@@ -159,8 +159,9 @@ def _numbers(data: bytes) -> dict[str, int]:
     """Return the page on which each id that a link leads to is printed."""
     reader = PdfReader(io.BytesIO(data))
     return {
-        name.removeprefix("/"): reader.get_destination_page_number(place) + 1
+        name.removeprefix("/"): number + 1
         for name, place in reader.named_destinations.items()
+        if (number := reader.get_destination_page_number(place)) is not None
     }
 
 

@@ -176,7 +176,7 @@ def _fill(app: Sphinx, doctree: nodes.document) -> None:
             counts = (total.words, total.lines, total.charts, round(total.minutes))
             for title, number in zip(COLUMNS, counts, strict=True):
                 if found and title in titles:
-                    entry = row[titles.index(title)]
+                    entry = list(row.findall(nodes.entry))[titles.index(title)]
                     entry.clear()
                     entry += nodes.paragraph("", f"{number}")
 

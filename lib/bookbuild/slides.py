@@ -113,7 +113,7 @@ def make(out: Path, names: Sequence[str] = ()) -> list[Path]:
     _write_style(out, pages.values())
     _write_reveal(out / "reveal")
     titles = {
-        name: html.unescape(re.search("<title>(.*?)</title>", page)[1])
+        name: html.unescape(re.findall("<title>(.*?)</title>", page)[0])
         for name, page in pages.items()
     }
     listed = _environment().get_template("slides_index.html.j2")
@@ -151,7 +151,7 @@ def draw(spec: Mapping[str, Any], key: str, height: int = _CHART_HEIGHT) -> str:
     chart = drawing.sized({**spec, "config": config}, int(_CHART_WIDTH / _SCALE))
     svg = drawing.to_svg(json.dumps(chart, sort_keys=True))
     if is_single(chart):
-        own = float(re.search(r'<svg[^>]*? height="([\d.]+)"', svg)[1])
+        own = float(re.findall(r'<svg[^>]*? height="([\d.]+)"', svg)[0])
         named = any(y.get("type") in ("nominal", "ordinal") for y in upright)
         least = _LEAST_WITH_NAMES if named else _LEAST
         scale = min(_SCALE, height / (least * own))
@@ -191,7 +191,7 @@ def _deck(notebook: NotebookNode) -> str:
     exporter.register_filter("book_markdown", partial(_markdown, values=values))
     exporter.register_filter("book_code", _code)
     exporter.register_filter("book_output", partial(_output, values=values))
-    title = re.search(r"^# (.*)", notebook.cells[0].source, re.MULTILINE)[1]
+    title = re.findall(r"^# (.*)", notebook.cells[0].source, re.MULTILINE)[0]
     deck = {"title": title, "book": tree.read()["title"]}
     deck |= {"width": WIDTH, "height": HEIGHT}
     page, _ = exporter.from_notebook_node(
@@ -255,7 +255,7 @@ def _table(page: str) -> str:
         most = MAX_CLAIMS
     body = re.search(r"<tbody>(.*?)</tbody>", page, re.DOTALL)
     rows = re.findall(r"<tr\b.*?</tr>", body[1], re.DOTALL) if body else []
-    if len(rows) <= most:
+    if body is None or len(rows) <= most:
         return page
     kept = "\n".join(rows[: most - 1])
     more = f'<p class="more">… and {len(rows) - most + 1} more rows</p>'
@@ -316,5 +316,5 @@ def _write_reveal(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     package = distribution("sphinx-revealjs")
     for file in _FILES:
-        source = Path(package.locate_file(f"{_REVEAL}/{file}"))
+        source = Path(str(package.locate_file(f"{_REVEAL}/{file}")))
         (folder / source.name).write_bytes(source.read_bytes())

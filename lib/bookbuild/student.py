@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import TypeGuard
 
 import nbformat
 import yaml
@@ -252,7 +253,7 @@ def _is_check(node: ast.expr, label: str) -> bool:
     )
 
 
-def _is_bound(node: ast.AST) -> bool:
+def _is_bound(node: ast.AST) -> TypeGuard[ast.Name]:
     return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 

@@ -16,7 +16,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 __all__ = ["setup", "tidy"]
 
 # HTML and not XML: <br>, as notebooks have it.
-_HTML = HTMLFormatter(EntitySubstitution.substitute_xml, void_element_close_prefix=None)
+_HTML = HTMLFormatter(EntitySubstitution.substitute_xml, void_element_close_prefix="")
 
 
 def tidy(html: str) -> str:
@@ -34,7 +34,7 @@ def tidy(html: str) -> str:
         style.decompose()
     for link in part.select('a[href*=".ipynb#"]'):
         # As JupyterLab follows it; on the site the cell is on a page.
-        link["href"] = link["href"].replace(".ipynb#", ".html#")
+        link["href"] = str(link["href"]).replace(".ipynb#", ".html#")
     for table in part.select("table.dataframe"):
         _tidy_table(table)
         table.wrap(part.new_tag("div", attrs={"class": "table-box"}))
@@ -47,7 +47,7 @@ def _tidy_table(table: Tag) -> None:
     heads = table.select("thead tr")
     if len(heads) == 2 and not any(_texts(heads[1])[1:]) and not _texts(heads[0])[0]:
         # The second row has only the name of the rows.
-        heads[0].th.replace_with(heads[1].th.extract())
+        heads[0].select("th")[0].replace_with(heads[1].select("th")[0].extract())
         heads[1].decompose()
     for cell in table("th"):
         if not cell.contents:
