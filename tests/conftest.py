@@ -154,6 +154,7 @@ def address(site: Path) -> Iterator[str]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
+    server.server_close()
 
 
 # Ten digits are 5.56 times as wide as they are high in Arial, and in the fonts that
