@@ -80,6 +80,11 @@ def test_two_models_need_one_win_more_than_the_margin(wins, losses, ties):
         assert added == wins - losses + 1
 
 
+def test_who_is_level_needs_one_battle_in_either_order():
+    for first, other in (("a", "b"), ("b", "a")):
+        assert influence.fewest_removed(two(50, 50), first, other).removed == 1
+
+
 @pytest.mark.parametrize("seed", range(4, 8))
 def test_a_removal_is_confirmed_and_one_battle_less_is_not_enough(seed):
     counts = board(60, seed)

@@ -91,7 +91,7 @@ def fewest_removed(counts: PairCounts, leader: str, challenger: str) -> Removal:
     ----------
     counts : PairCounts
     leader, challenger : str
-        The leader must be ahead.
+        The leader must be ahead, or level.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def fewest_removed(counts: PairCounts, leader: str, challenger: str) -> Removal:
     Raises
     ------
     ValueError
-        A model that is not in the battles, or a leader that is not ahead.
+        A model that is not in the battles, or a leader that is behind.
     NoRankingError
         Nothing that can be left out undoes the lead, or it would leave some model
         without a finite score.
@@ -108,7 +108,7 @@ def fewest_removed(counts: PairCounts, leader: str, challenger: str) -> Removal:
     places = _places(counts, leader, challenger)
     peak = _fit(counts)
     lead = _lead(peak, places)
-    if lead <= 0:
+    if lead < _BEHIND:
         raise ValueError(
             f"{leader!r} is {-lead:.1f} points behind {challenger!r}: nothing needs to "
             "be left out. Name the one that is ahead first."
