@@ -120,7 +120,8 @@ def models(
     """
     about, votes = _about(copies), _votes(copies)
     by_model = copies.groupby("model")
-    seen, last = by_model["board"].agg(["min", "max"]), votes.columns[-1]
+    seen, dates = by_model["board"].agg(["min", "max"]), _days(votes)
+    last = dates[-1]
     state = by_model[["score", "lower", "upper", "votes"]].last()
     table = about.drop(columns="display_name").reindex(state.index)
     table = table.assign(
@@ -129,7 +130,7 @@ def models(
         score_first=by_model["score"].first(),
     ).join(state)
     for days in windows:
-        start = _nearest(votes.columns, last - pd.Timedelta(days=days))
+        start = _nearest(dates, last - pd.Timedelta(days=days))
         gain = votes[last] - votes[start].fillna(0)
         table[f"votes_last_{days}d"] = gain.astype("int64")
         table[f"new_within_{days}d"] = table["first_seen"] > start
@@ -144,9 +145,14 @@ def models(
     return table.reset_index()
 
 
-def _nearest(days: pd.Index, day: pd.Timestamp) -> pd.Timestamp:
+def _days(votes: pd.DataFrame) -> pd.DatetimeIndex:
+    """Return the days of the copies, which are the columns."""
+    return pd.DatetimeIndex(votes.columns)
+
+
+def _nearest(days: pd.DatetimeIndex, day: pd.Timestamp) -> pd.Timestamp:
     """Return the nearest of the days, the earlier of two."""
-    return days[np.abs((days - day).days).argmin()]
+    return days[int(np.abs((days - day).days).argmin())]
 
 
 def votes_by_month(copies: pd.DataFrame) -> pd.DataFrame:
@@ -164,7 +170,7 @@ def votes_by_month(copies: pd.DataFrame) -> pd.DataFrame:
         hidden keeps its last count; NaN before a model was listed.
     """
     votes = _votes(copies)
-    days = votes.columns.to_series()
+    days = _days(votes).to_series()
     ends = days.groupby(days.dt.to_period("M")).max()
     return votes[sorted({days.iloc[0], *ends})]
 
@@ -200,7 +206,7 @@ def daily_gains(votes: pd.DataFrame) -> pd.DataFrame:
         Models by the days of the copies (the second on); NaN before a model was
         on the board. One that was listed since the last copy gained all it has.
     """
-    days = votes.columns.to_series().diff().dt.days.iloc[1:]
+    days = _days(votes).to_series().diff().dt.days.iloc[1:]
     return gained(votes) / days
 
 
@@ -340,15 +346,16 @@ def after_listing(
     first = copies.groupby("model")["board"].min()
     old = first == score.index[0]
     new = first[~old & (first <= (listed_by or score.index[-1]))]
-    per_vote = width_constants(copies).loc["all", "median"] / 1.96
+    per_vote = width_constants(copies)["median"]["all"] / 1.96
     rows = []
     for model, day in new.items():
+        held = count[model]
         established = (old | (day - first >= pd.Timedelta(days=age))) & (
             count.loc[day] >= votes
         )
         for horizon in horizons:
             target = day + pd.Timedelta(days=horizon)
-            then = _nearest(score.index[score[model].notna()], target)
+            then = _nearest(pd.DatetimeIndex(score[model].dropna().index), target)
             if abs((then - target).days) > off:
                 continue
             change = score.loc[then] - score.loc[day]
@@ -361,12 +368,12 @@ def after_listing(
                     "horizon_days": horizon,
                     "score0": score.loc[day, model],
                     "score1": score.loc[then, model],
-                    "votes0": count.loc[day, model],
-                    "votes1": count.loc[then, model],
+                    "votes0": held[day],
+                    "votes1": held[then],
                     "ref_mean": reference,
                     "adj": change[model] - reference,
-                    "se0": per_vote / np.sqrt(count.loc[day, model]),
-                    "frac_new": 1 - count.loc[day, model] / count.loc[then, model],
+                    "se0": per_vote / np.sqrt(held[day]),
+                    "frac_new": 1 - held[day] / held[then],
                 }
             )
     return pd.DataFrame(rows)

@@ -127,7 +127,7 @@ def test_removal_is_two_fits():
     counts = log(200)
     moved = removal.without(counts, ["b", "f"])
     assert list(moved.index) == list("acdegh")
-    full, rest = ratings.fit(counts), ratings.fit(counts.only("acdegh"))
+    full, rest = ratings.fit(counts), ratings.fit(counts.only(list("acdegh")))
     stay = [full.place(name) for name in moved.index]
     change = rest.score - (full.score[stay] - full.score[stay].mean())
     np.testing.assert_allclose(moved["change"], change)

@@ -15,6 +15,7 @@ from functools import cache
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -124,11 +125,11 @@ def world(name: str = "as assumed") -> World:
     weekly = np.diff(np.interp(ends, day, total))
     tests = (cast.variants[cast.tested] - 1).sum() * World.test_battles
     weekly = np.round(weekly * (1 + tests / weekly.sum()))
-    return World(tuple(weekly.tolist()), mix=_MIX, **WORLDS[name])
+    return replace(World(tuple(weekly.tolist()), mix=_MIX), **WORLDS[name])
 
 
 def play(
-    cast: Cast, world: World, rules: Rules, n_replicates: int, **options: int | bool
+    cast: Cast, world: World, rules: Rules, n_replicates: int, **options: Any
 ) -> pd.DataFrame:
     """Play a season and measure it.
 
@@ -209,7 +210,18 @@ def cell(variants: int, spread: int, sampling: str, retirement: str) -> pd.DataF
 
 
 def runs(processes: int) -> pd.DataFrame:
-    """Play all that is planned: a row per world, policy and replicate."""
+    """Play all that is planned.
+
+    Parameters
+    ----------
+    processes : int
+        As for :func:`~illusion.reforms.arena.simulate`.
+
+    Returns
+    -------
+    DataFrame
+        A row per world, policy and replicate, with a column for each of `MEASURES`.
+    """
     cast, parts = recorded_cast(), []
     for name, policy, times in planned():
         print(f"{name}: {policy}", file=sys.stderr)
@@ -219,7 +231,18 @@ def runs(processes: int) -> pd.DataFrame:
 
 
 def grid(processes: int) -> pd.DataFrame:
-    """Play every arena of the laboratory."""
+    """Play every arena of the laboratory.
+
+    Parameters
+    ----------
+    processes : int
+        That share the work.
+
+    Returns
+    -------
+    DataFrame
+        The rows of :func:`cell` for every combination of `LAB`.
+    """
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         return pd.concat(pool.map(cell, *zip(*product(*LAB.values()), strict=True)))
 

@@ -117,7 +117,7 @@ def inactive_counts(models: pd.DataFrame, most: np.ndarray) -> pd.DataFrame:
     gains = models.filter(regex=r"^votes_last_\d+d$")
     rows = [
         (f"{name[11:-1]} days", at_most, int((gains[name] <= at_most).sum()))
-        for name in gains
+        for name in map(str, gains)
         for at_most in most
     ]
     return pd.DataFrame(rows, columns=["window", "most", "inactive"])
@@ -216,4 +216,4 @@ def odds_of_open(models: pd.DataFrame, outcome: str, *terms: str) -> pd.Series:
     """
     alike = models[[*terms]].astype(float)
     alike.insert(0, "open", models["open"].astype(float))
-    return logistic(alike, models[outcome]).loc["open"]
+    return logistic(alike, models[outcome]).T["open"]
