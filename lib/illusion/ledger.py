@@ -1,8 +1,8 @@
 """The ledger: every claim of the dispute, our value beside it, and the verdict.
 
-``data/claims.csv`` holds what was said, by whom and where;
-`illusion.claims` computes what we find. A verdict is not written down
-anywhere: it follows from the two numbers and the claim's tolerance.
+``data/claims.csv`` holds what was said, by whom and where, and why nobody outside can
+check it, if so; `illusion.claims` computes what we find of the rest. A verdict is not
+written down anywhere: it follows from the two numbers and the claim's tolerance.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ MODULES = (
     reforms,
 )
 COMPUTED = {name: f for module in MODULES for name, f in module.COMPUTED.items()}
-UNAVAILABLE = {name: why for m in MODULES for name, why in m.UNAVAILABLE.items()}
 
 VERDICTS = {
     "reproduced": "our number lies within the claim's tolerance",
@@ -257,21 +256,23 @@ def _judged(said: pd.DataFrame) -> pd.DataFrame:
     """Return some claims with what we find beside them."""
     columns = ["ours", "error", "other", "between", "verdict", "reason"]
     found = pd.DataFrame([_judge(name) for name in said.index], said.index, columns)
-    return said.join(found.astype(dict.fromkeys(columns[:3], float)))
+    found = found.astype(dict.fromkeys(columns[:3], float))
+    return said.drop(columns="reason").join(found)
 
 
 @cache
 def _judge(name: str) -> tuple:
-    if name in UNAVAILABLE:
-        return (None, None, None, False, "not checkable", UNAVAILABLE[name])
+    said = _said().loc[name]
+    if pd.notna(said["reason"]):
+        return (None, None, None, False, "not checkable", said["reason"])
     if name not in COMPUTED:
         raise ValueError(
             f"The claim {name!r} is computed nowhere. Give it a function in COMPUTED "
-            "of its chapter's module in illusion.claims, or say in UNAVAILABLE what "
-            "would be needed and who has it."
+            "of its chapter's module in illusion.claims, or say in the column `reason` "
+            "of data/claims.csv what would be needed and who has it."
         )
-    said, found = _said(), COMPUTED[name]()
-    judged = verdict(said["value"][name], said["tolerance"][name], found)
+    found = COMPUTED[name]()
+    judged = verdict(said["value"], said["tolerance"], found)
     numbers = (found.ours, found.error, found.other, found.between)
     return (*numbers, judged, found.reason)
 

@@ -1,8 +1,7 @@
 """The computations behind the ledger, one module per chapter.
 
-A module has ``COMPUTED``, from a claim's id to the function that computes it,
-and ``UNAVAILABLE``, from the id of a claim that nobody outside can check to what
-would be needed and who has it. :mod:`illusion.ledger` turns them into verdicts.
+A module has ``COMPUTED``, from a claim's id to the function that computes it;
+:mod:`illusion.ledger` turns what it finds into a verdict.
 """
 
 from __future__ import annotations

@@ -222,14 +222,3 @@ COMPUTED: dict[str, Callable[[], Finding]] = {
     "sampling.paper-allen-ai-rate": partial(rate, "Allen AI"),
     "data.paper-api": api,
 }
-
-UNAVAILABLE = {
-    "shares.paper-lowest": "Months before June 2024 are in it. The board's public "
-    "history has them; the copies in this book begin later.",
-    "votes.lmarena-three-million": "The public text board has a little less, and a "
-    "total holds what is not on it; LMArena has the count.",
-    "data.paper-three-variants": "The authors measured it in an experiment of their "
-    "own; they and LMArena have its battles. The chapter computes what to expect.",
-    "sampling.lmarena-best": "It would take the sampling weights of each day; they "
-    "were public to June 2024, and LMArena has them since.",
-}

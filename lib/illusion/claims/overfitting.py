@@ -116,19 +116,3 @@ COMPUTED: dict[str, Callable[[], Finding]] = {
     "arenahard.paper-agreement": hard_agreement,
     "languages.paper-english": english,
 }
-
-SENT = "It was counted on prompts sent to Cohere, which has them. "
-
-UNAVAILABLE = {
-    "gain.paper-arena": "It would take human votes on the three models. The authors "
-    "have the models, LMArena the voters.",
-    "gain.lmarena-unsupported": "An agreement of models that were not tuned leaves it "
-    "open, as the chapter shows; it would take human votes on the three models.",
-    "gain.paper-lower-bound": "Who trained on how much of the Arena's data is known to "
-    "the providers, and to LMArena what it sent them.",
-    "prompts.paper-lost": SENT + "The chapter's stream comes close to it.",
-    "prompts.paper-exact": SENT + "The chapter's stream has it beside LMArena's 75%.",
-    "prompts.paper-near": SENT + "The chapter's stream has it beside LMArena's 75%.",
-    "prompts.lmarena-fresh": "It was counted on prompts of the Arena, which LMArena "
-    "has. The chapter's stream has it beside the paper's 7.3%.",
-}

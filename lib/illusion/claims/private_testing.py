@@ -397,29 +397,3 @@ COMPUTED: dict[str, Callable[[], Finding]] = {
     "number-one.paper-november-2024": november,
     "number-one.paper-march-2025": march,
 }
-
-_ATTRIBUTION = (
-    "Who made a private model rests on its own answer when asked; LMArena has the list."
-)
-UNAVAILABLE = {
-    "variants.paper-identified": "Our copy of the paper's table lost cells, and what "
-    "can be read adds up to 55; the authors' table and LMArena's list would tell.",
-    "variants.lmarena-ratio": "LMArena gives no counts but Cohere's; in the paper's "
-    "scrape Cohere has twice OpenAI's and six times xAI's.",
-    "policy.lmarena-month": "The policy's text asks that a model stay accessible for "
-    "two weeks; how long it is in fact sampled, LMArena knows.",
-    "variants.paper-meta-main": _ATTRIBUTION,
-    "variants.paper-google": _ATTRIBUTION,
-    "variants.paper-academic": "Tests by academic labs may have gone unseen in the "
-    "paper's sample of battles; LMArena has the list.",
-    "variants.lmarena-tests": "The number is published as it stands; the list of "
-    "tests, with provider and date, is LMArena's.",
-    "variants.lmarena-cohere": "The paper's scrape has 6 to March 2025; the list of "
-    "tests is LMArena's and Cohere's.",
-    "access.lmarena-any-provider": "It would take the requests that were made and "
-    "those that were refused; LMArena has them.",
-    "aya.paper-nine-between": "The paper names the models in a figure that we have "
-    "only in part; the authors and LMArena have that day's vision board.",
-    "retraction.lmarena-meaningless": "It would take the withdrawn scores; LMArena "
-    "has them. The chapter computes what they would be worth.",
-}

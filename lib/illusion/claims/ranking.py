@@ -42,4 +42,3 @@ def board() -> Finding:
 
 
 COMPUTED = {"ranking.lmarena-board": board}
-UNAVAILABLE: dict[str, str] = {}

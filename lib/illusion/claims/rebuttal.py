@@ -152,12 +152,3 @@ COMPUTED: dict[str, Callable[[], Finding]] = {
     "sonnet.others-low": sonnet,
     "sonnet.others-gemini": gemini,
 }
-
-UNAVAILABLE = {
-    "revision.lmarena-together": "Only LMArena and the authors know; we found no text "
-    "of the two together.",
-    "promise.lmarena-all-votes": "Later policy pages speak of a fraction. LMArena "
-    "knows what share of the votes it has released since July 2025.",
-    "rigging.others-identify": "It would take the answers of many models to the same "
-    "prompts. The study's authors have theirs.",
-}

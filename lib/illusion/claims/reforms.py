@@ -164,16 +164,3 @@ COMPUTED: dict[str, Callable[[], Finding]] = {
     "yrwr.others-clones": clones,
     "yrwr.others-accuracy": accuracy,
 }
-
-YOUNG = (
-    "It depends on how few battles the pairs have had. The authors have the numbers of "
-    "models and battles; where all pairs have met often, the chapter finds under 1%."
-)
-UNAVAILABLE = {
-    "fair-sampling.lmarena-win-matrix": YOUNG,
-    "fair-sampling.lmarena-score": YOUNG,
-    "variant-cap.others-not-the-fix": "It would take models trained with and without "
-    "the Arena's data; providers have them. The simulated arena has no training.",
-    "removal-notice.paper-trust": "A list changes no score in any arena, simulated or "
-    "real; whether it lets outsiders trust a board is not a number.",
-}

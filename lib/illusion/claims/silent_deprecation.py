@@ -316,8 +316,3 @@ COMPUTED: dict[str, Callable[[], Finding]] = {
     "sparse.paper-dense": dense,
     "sparse.paper-disconnected": disconnected,
 }
-
-UNAVAILABLE = {
-    "retired.lmarena-no-longer-public": "It would take the day each model's service "
-    "ended and the day its votes did; the providers and LMArena have them.",
-}
