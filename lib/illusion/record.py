@@ -99,8 +99,7 @@ def models(
 
     Parameters
     ----------
-    copies : DataFrame
-        As :func:`boards` returns them.
+    copies : DataFrame of :func:`boards`
     windows : sequence of int
         Days up to the last copy over which gained votes are counted. A window begins
         with the copy nearest to its first day, so that the one of 30 days to 24 April
@@ -160,8 +159,7 @@ def votes_by_month(copies: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    copies : DataFrame
-        As :func:`boards` returns them.
+    copies : DataFrame of :func:`boards`
 
     Returns
     -------
@@ -180,8 +178,7 @@ def gained(votes: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    votes : DataFrame
-        As :func:`votes_by_month` returns it.
+    votes : DataFrame of :func:`votes_by_month`
 
     Returns
     -------
@@ -234,8 +231,7 @@ def number_one(copies: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    copies : DataFrame
-        As :func:`boards` returns them.
+    copies : DataFrame of :func:`boards`
 
     Returns
     -------
@@ -255,20 +251,20 @@ def number_one(copies: pd.DataFrame) -> pd.DataFrame:
     start = first[~reign.duplicated()]
     last = first[~reign.duplicated(keep="last")]
     runner_up = second.loc[start.index]
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
-            "first_day": start.index,
             "last_day": [*start.index[1:], first.index[-1]],
-            "model": start["model"].to_numpy(),
-            "organisation": start["model"].map(organisation).to_numpy(),
-            "score_first": start["score"].to_numpy(),
+            "model": start["model"],
+            "organisation": start["model"].map(organisation),
+            "score_first": start["score"],
             "score_last": last["score"].to_numpy(),
-            "lead": (start["score"] - runner_up["score"]).to_numpy(),
-            "runner_up": runner_up["model"].to_numpy(),
-            "half_width": start["half_width"].to_numpy(),
-            "runner_up_half_width": runner_up["half_width"].to_numpy(),
+            "lead": start["score"] - runner_up["score"],
+            "runner_up": runner_up["model"],
+            "half_width": start["half_width"],
+            "runner_up_half_width": runner_up["half_width"],
         }
     )
+    return table.rename_axis("first_day").reset_index()
 
 
 def width_constants(
@@ -279,8 +275,7 @@ def width_constants(
 
     Parameters
     ----------
-    copies : DataFrame
-        As :func:`boards` returns them.
+    copies : DataFrame of :func:`boards`
     edges : sequence of float
         Votes at which bands begin, and the last one ends.
 
@@ -316,8 +311,7 @@ def after_listing(
 
     Parameters
     ----------
-    copies : DataFrame
-        As :func:`boards` returns them. Models of the first copy are not new.
+    copies : DataFrame of :func:`boards`; models of the first copy are not new
     horizons : sequence of int
         Days after a model's first copy.
     listed_by : str, optional
@@ -359,23 +353,20 @@ def after_listing(
             if abs((then - target).days) > off:
                 continue
             change = score.loc[then] - score.loc[day]
-            reference = change[established].mean()
-            rows.append(
-                {
-                    "model": model,
-                    "organisation": organisation[model],
-                    "first_date": day,
-                    "horizon_days": horizon,
-                    "score0": score.loc[day, model],
-                    "score1": score.loc[then, model],
-                    "votes0": held[day],
-                    "votes1": held[then],
-                    "ref_mean": reference,
-                    "adj": change[model] - reference,
-                    "se0": per_vote / np.sqrt(held[day]),
-                    "frac_new": 1 - held[day] / held[then],
-                }
-            )
+            row = {
+                "model": model,
+                "organisation": organisation[model],
+                "first_date": day,
+                "horizon_days": horizon,
+                "score0": score.loc[day, model],
+                "score1": score.loc[then, model],
+                "votes0": held[day],
+                "votes1": held[then],
+                "ref_mean": change[established].mean(),
+            }
+            row["adj"] = change[model] - row["ref_mean"]
+            row["se0"] = per_vote / np.sqrt(row["votes0"])
+            rows.append(row | {"frac_new": 1 - row["votes0"] / row["votes1"]})
     return pd.DataFrame(rows)
 
 
@@ -384,8 +375,7 @@ def ranks(copies: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    copies : DataFrame
-        As :func:`boards` returns them.
+    copies : DataFrame of :func:`boards`
 
     Returns
     -------

@@ -22,17 +22,14 @@ class LargestRate:
 
     Attributes
     ----------
-    mean : float
-        Expected largest rate, share of a day's battles.
-    lower, upper : float
-        Ends of the interval that holds it with probability `level`.
-    level : float
+    mean, lower, upper : float
+        Expected largest rate, and the interval that holds it with a probability of
+        95%, shares of a day's battles.
     """
 
     mean: float
     lower: float
     upper: float
-    level: float
 
 
 def shares(amount: pd.Series, group: pd.Series) -> pd.Series:
@@ -73,10 +70,8 @@ def without_early(
 
     Parameters
     ----------
-    total : float
-        All votes.
-    share : float
-        The group's share of them.
+    total, share : float
+        All votes, and the group's share of them.
     early : ndarray
         Votes to leave out, fewer than `total`.
     early_share : float
@@ -138,9 +133,7 @@ def battle_shares(counts: PairCounts, group: pd.Series) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
-def largest_rate(
-    battles: np.ndarray, rate: float, n_models: int, level: float = 0.95
-) -> LargestRate:
+def largest_rate(battles: np.ndarray, rate: float, n_models: int) -> LargestRate:
     """Largest daily rate among models that are all sampled alike.
 
     Parameters
@@ -152,8 +145,6 @@ def largest_rate(
     n_models : int
         Models over which, and over all days, the maximum is taken. They are taken
         as independent, which overstates the maximum a little.
-    level : float
-        Probability that the interval holds the maximum.
 
     Returns
     -------
@@ -176,15 +167,12 @@ def largest_rate(
     # A day's rate is at most x when its count is at most x times its battles.
     count = np.floor(value[:, None] * battles + 1e-9)
     below = np.exp(n_models * binom.logcdf(count, battles, rate).sum(axis=1))
-    tail = (1 - level) / 2
-    lower, upper = (value[np.searchsorted(below, q)] for q in (tail, 1 - tail))
+    lower, upper = value[np.searchsorted(below, [0.025, 0.975])].tolist()
     mean = float((value * np.diff(below, prepend=0)).sum())
-    return LargestRate(mean, float(lower), float(upper), level)
+    return LargestRate(mean, lower, upper)
 
 
-def seen(
-    variants: int | np.ndarray, weight: float, others: int, other_weight: float = 1.0
-) -> np.ndarray:
+def seen(variants: int | np.ndarray, weight: float, others: int) -> np.ndarray:
     """Share of the battles in which a provider has at least one model.
 
     Parameters
@@ -192,11 +180,9 @@ def seen(
     variants : int or ndarray of int
         Models of the provider.
     weight : float
-        Sampling weight of each.
+        Sampling weight of each, where a model of anybody else has 1.
     others : int
         Models of all others, at least 2.
-    other_weight : float
-        Sampling weight of each of those.
 
     Returns
     -------
@@ -209,15 +195,12 @@ def seen(
     ValueError
         Fewer than two others, or a weight that is not positive.
     """
-    if others < 2 or weight <= 0 or other_weight <= 0:
+    if others < 2 or weight <= 0:
         raise ValueError(
-            f"others={others} must be 2 or more and the weights positive: "
-            f"{weight}, {other_weight}."
+            f"others={others} must be 2 or more, and weight={weight} positive."
         )
-    theirs = others * other_weight
-    total = np.asarray(variants) * weight + theirs
-    none = theirs / total * (theirs - other_weight) / (total - other_weight)
-    return (1 - none)[()]
+    total = np.asarray(variants) * weight + others
+    return (1 - others / total * (others - 1) / (total - 1))[()]
 
 
 def sampled_boards(
@@ -226,8 +209,6 @@ def sampled_boards(
     n_battles: int,
     n_boards: int,
     rng: np.random.Generator,
-    *,
-    tie_rate: float = 0.35,
 ) -> np.ndarray:
     """Errors of scores on simulated boards whose models are sampled unequally.
 
@@ -240,11 +221,10 @@ def sampled_boards(
         Sampling weight of each model in each period: a pair is drawn in proportion
         to the product of its two weights.
     n_battles : int
-        Battles of a board, the same number in every period.
+        Battles of a board, the same number in every period; 35% between equals are
+        ties.
     n_boards : int
     rng : numpy.random.Generator
-    tie_rate : float
-        Ties between equals, as for :func:`illusion.rating.ratings.simulate`.
 
     Returns
     -------
@@ -267,7 +247,7 @@ def sampled_boards(
         for now, sampled in zip(skill, weight, strict=True):
             chance = sampled[a] * sampled[b]
             times = rng.multinomial(n_battles // periods, chance / chance.sum())
-            drawn = ratings.simulate(models, now, (a, b, times), rng, tie_rate=tie_rate)
+            drawn = ratings.simulate(models, now, (a, b, times), rng, tie_rate=0.35)
             outcomes += np.stack([drawn.wins_a, drawn.wins_b, drawn.ties])
         errors[board] = ratings.fit(PairCounts(models, a, b, *outcomes)).score - truth
     return errors

@@ -108,16 +108,15 @@ class Stream:
 
     def only(self, keep: np.ndarray) -> Stream:
         """Keep the prompts for which a mask, shape (prompts,), is true."""
-        columns = (self.day, self.intent, self.text, self.distance, self.repeat)
-        return Stream(*(column[keep] for column in columns))
+        return Stream(*(column[keep] for column in vars(self).values()))
 
     def months(self, first: int, count: int = 1) -> Stream:
         """Keep months of 30 days, numbered from 0; one without prompts is refused."""
         month = self.day // DAYS["month"]
-        for wanted in range(first, first + count):
-            if not (month == wanted).any():
-                raise ValueError(f"Month {wanted} is none of the stream's, from 0.")
-        return self.only((month >= first) & (month < first + count))
+        wanted = np.arange(first, first + count)
+        if missing := [*np.setdiff1d(wanted, month)]:
+            raise ValueError(f"Month {missing[0]} is none of the stream's, from 0.")
+        return self.only(np.isin(month, wanted))
 
     def without_repeats(self) -> Stream:
         """Keep what each user sent for the first time that day."""

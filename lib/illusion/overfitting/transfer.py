@@ -22,10 +22,8 @@ class WinRateGain:
 
     Attributes
     ----------
-    absolute : float
-        Difference of the shares, probability.
-    relative : float
-        The same, divided by the share before.
+    absolute, relative : float
+        Difference of the shares, probability, and the same over the share before.
     elo : float
         Difference of the two win rates on the Elo scale, Elo points.
     absolute_error, relative_error, elo_error : float
@@ -46,12 +44,9 @@ class Agreement:
 
     Attributes
     ----------
-    pairs : int
-        Pairs of models.
-    separated : int
-        Pairs whose intervals are disjoint on both boards.
-    agreeing : int
-        Those of them that both boards order alike.
+    pairs, separated, agreeing : int
+        Pairs of models; those of them whose intervals are disjoint on both boards;
+        and those of these that both boards order alike.
     """
 
     pairs: int
@@ -143,8 +138,7 @@ def on_both(benchmark: pd.DataFrame, board: pd.DataFrame) -> pd.DataFrame:
         ``arena_name`` (missing if it is not in the Arena), ``win_pct``,
         ``lower_pct`` and ``upper_pct``: wins against one baseline, and their 95%
         interval, percent.
-    board : DataFrame
-        As :meth:`~illusion.rating.ratings.Ratings.table` returns it.
+    board : DataFrame of :meth:`~illusion.rating.ratings.Ratings.table`
 
     Returns
     -------
@@ -198,8 +192,7 @@ def with_tuned(
 
     Parameters
     ----------
-    boards : DataFrame
-        As :func:`on_both` returns it.
+    boards : DataFrame of :func:`on_both`
     line : (slope, intercept)
         Arena score against points on the benchmark, of models that were not.
     opponent : Series
@@ -220,13 +213,8 @@ def with_tuned(
     score = intercept + slope * (before + carried * (after - before))
     on_benchmark = opponent[["points", "lower_points", "upper_points"]]
     on_arena = opponent[["score", "lower", "upper"]]
-    row = pd.concat(
-        [
-            on_benchmark + after - opponent["points"],
-            on_arena + score - opponent["score"],
-        ]
-    )
-    row = row.rename("tuned")
+    moved = on_benchmark + after - opponent["points"]
+    row = pd.concat([moved, on_arena + score - opponent["score"]]).rename("tuned")
     return pd.concat([boards[row.index], row.to_frame().T])
 
 

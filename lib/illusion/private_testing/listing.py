@@ -13,33 +13,26 @@ FIRST = "2024-07-07"
 """Models first seen on this day, after a gap in the copies, may be older."""
 
 
-def mean_changes(
-    change: pd.Series, group: pd.Series, *, at_least: int = 4, level: float = 0.95
-) -> pd.DataFrame:
+def mean_changes(change: pd.Series, group: pd.Series) -> pd.DataFrame:
     """Mean change of each group, corrected for looking at many.
 
     Parameters
     ----------
-    change : Series
-        Elo points.
-    group : Series
-        The group of each.
-    at_least : int
-        Smallest group that is looked at, at least 2.
-    level : float
-        Nominal coverage of the intervals, probability.
+    change, group : Series
+        Elo points, and the group of each.
 
     Returns
     -------
     DataFrame
-        Indexed by group, smallest p-value first: ``size``, ``mean``, ``low``,
-        ``high`` (Student's t, Elo points), ``p`` (against no change, two-sided)
-        and ``holm`` (the same, corrected by Holm 1979 for all groups).
+        Indexed by group, those of four and more, smallest p-value first: ``size``,
+        ``mean``, ``low`` and ``high`` (95%, Student's t, Elo points), ``p`` (against
+        no change, two-sided) and ``holm`` (the same, corrected by Holm 1979 for all
+        groups).
     """
     table = change.groupby(group).agg(["size", "mean", "sem"])
-    table = table[table["size"] >= max(at_least, 2)]
+    table = table[table["size"] >= 4]
     t = stats.t(table["size"] - 1)
-    half = table["sem"] * t.ppf((1 + level) / 2)
+    half = table["sem"] * t.ppf(0.975)
     table = table.drop(columns="sem").assign(
         low=table["mean"] - half,
         high=table["mean"] + half,

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import root_scalar
 from scipy.special import log_ndtr
+from scipy.stats import norm
 
 from illusion.rating.likelihood import ELO
 from illusion.rating.ratings import (
@@ -31,19 +32,20 @@ from illusion.rating.ratings import (
 # is exact to rounding once the steps are a fraction of the narrowest part.
 _STEPS_PER_SD = 24
 _FAR = 10  # standard deviations, beyond which nothing is left to integrate
+_POOL_VOTES = 20_000  # between every two opponents of a simulated board
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The published variant, on average over many choices.
+    """The published variant: expected over many choices, or one per replicate.
 
     Attributes
     ----------
     published : float or ndarray
-        Expected estimate of the chosen variant, Elo points above the reference:
-        the mean of all variants, or 0 where each kind has a mean of its own.
+        Estimate of the chosen variant, Elo points above the reference: the mean of
+        all variants, or 0 where each kind has a mean of its own.
     skill : float or ndarray
-        Expected true skill of the chosen variant, from the same reference.
+        Its true skill, from the same reference.
     """
 
     published: float | np.ndarray
@@ -61,10 +63,8 @@ class Fading:
 
     Attributes
     ----------
-    bias : float or ndarray
-        Expected error, Elo points.
-    rms : float or ndarray
-        Root of the expected squared error, Elo points.
+    bias, rms : float or ndarray
+        Expected error, and the root of the expected squared error, Elo points.
     """
 
     bias: float | np.ndarray
@@ -77,10 +77,8 @@ class SpreadFit:
 
     Attributes
     ----------
-    spread : float
-        Standard deviation of one estimate, Elo points.
-    standard_error : float
-        Elo points.
+    spread, standard_error : float
+        Standard deviation of one estimate, and its error, Elo points.
     chi_squared : float
         Squared distance of curve and fit, in units of their Monte-Carlo error.
     degrees : int
@@ -91,22 +89,6 @@ class SpreadFit:
     standard_error: float
     chi_squared: float
     degrees: int
-
-
-@dataclass(frozen=True, eq=False)
-class Replicates:
-    """Simulated choices, one per replicate.
-
-    Attributes
-    ----------
-    published : ndarray, shape (replicates,)
-        Estimate of the chosen variant, Elo points above the mean skill.
-    skill : ndarray, shape (replicates,)
-        Its true skill, from the same reference.
-    """
-
-    published: np.ndarray
-    skill: np.ndarray
 
 
 def expected_maximum(n: int | np.ndarray) -> float | np.ndarray:
@@ -151,9 +133,7 @@ def standard_error(votes: float | np.ndarray, tie_rate: float = 0.0) -> np.ndarr
 
 
 def best_of(
-    n: int | np.ndarray,
-    skill_sd: float | np.ndarray,
-    error: float | np.ndarray,
+    n: int | np.ndarray, skill_sd: float | np.ndarray, error: float | np.ndarray
 ) -> Choice:
     """Publish the best of n variants of one kind.
 
@@ -230,7 +210,7 @@ def best_of_kinds(
     x, step = np.linspace(low, high, steps, retstep=True)
     z = (x - mean) / spread
     log_cdf = log_ndtr(z)
-    log_density = _log_density(z) - np.log(spread)
+    log_density = norm.logpdf(z) - np.log(spread)
     # Density, over x, of "the highest estimate is x and belongs to this kind".
     if share is None:
         log_highest = (count * log_cdf).sum(axis=0)
@@ -297,10 +277,8 @@ def fit_spread(n: np.ndarray, gain: np.ndarray, repetitions: int) -> SpreadFit:
 
     Parameters
     ----------
-    n : ndarray of int, shape (points,)
-        Variants.
-    gain : ndarray, shape (points,)
-        Mean of the maximum over the repetitions, Elo points above the mean.
+    n, gain : ndarray, shape (points,)
+        Variants, and the mean of the maximum, Elo points above the mean.
     repetitions : int
         How often each point was drawn, independently.
 
@@ -333,10 +311,8 @@ def chance_ahead(n: int, other: int, behind: float, sd: float) -> float:
 
     Parameters
     ----------
-    n : int
-        Variants of the family that is behind.
-    other : int
-        Variants of the family that is ahead.
+    n, other : int
+        Variants of the family that is behind, and of the one that is ahead.
     behind : float
         How far its mean lies below, Elo points.
     sd : float
@@ -358,7 +334,7 @@ def chance_ahead(n: int, other: int, behind: float, sd: float) -> float:
         raise ValueError(f"sd={sd} must be positive: it is a spread, in Elo points.")
     gap = behind / sd
     z = np.linspace(-_FAR, _FAR, 2 * _FAR * _STEPS_PER_SD + 1)
-    log_first = np.log(n) + _log_density(z) + (n - 1) * log_ndtr(z)
+    log_first = np.log(n) + norm.logpdf(z) + (n - 1) * log_ndtr(z)
     both = np.exp(log_first + other * log_ndtr(z - gap))
     return float(both.sum() * (z[1] - z[0]))
 
@@ -378,11 +354,10 @@ def even_gap(n: int, other: int, sd: float) -> float:
         publish the higher score half of the time; negative if it must be better.
     """
     far = _FAR * sd
-
-    def lead(gap: float) -> float:
-        return chance_ahead(n, other, gap, sd) - 0.5
-
-    return root_scalar(lead, bracket=(-far, far)).root
+    lead = root_scalar(
+        lambda gap: chance_ahead(n, other, gap, sd) - 0.5, bracket=(-far, far)
+    )
+    return lead.root
 
 
 def simulate_votes(
@@ -393,7 +368,7 @@ def simulate_votes(
     *,
     skill_sd: float = 0.0,
     tie_rate: float = 0.0,
-) -> Replicates:
+) -> Choice:
     """Simulate choices vote by vote, without fitting a board.
 
     Every variant meets well-known opponents of the variants' mean skill. Then its
@@ -403,10 +378,8 @@ def simulate_votes(
 
     Parameters
     ----------
-    n : int
-        Variants tested.
-    votes : int
-        Votes of each.
+    n, votes : int
+        Variants tested, and votes of each.
     n_replicates : int
     rng : numpy.random.Generator
     skill_sd : float
@@ -416,7 +389,8 @@ def simulate_votes(
 
     Returns
     -------
-    Replicates
+    Choice
+        One per replicate, relative to the mean skill.
 
     Raises
     ------
@@ -442,7 +416,7 @@ def simulate_votes(
         published[block] = half_points[row, chosen] / (2 * votes)
         if skill_sd:
             skills[block] = skill[row, chosen]
-    return Replicates(np.asarray(elo_difference(published)), skills)
+    return Choice(np.asarray(elo_difference(published)), skills)
 
 
 def simulate_boards(
@@ -454,8 +428,7 @@ def simulate_boards(
     skill_sd: float = 0.0,
     tie_rate: float = 0.0,
     pool: np.ndarray | None = None,
-    pool_votes: int = 20_000,
-) -> Replicates:
+) -> Choice:
     """Simulate choices through a Bradley-Terry fit of every board.
 
     Parameters
@@ -466,13 +439,11 @@ def simulate_boards(
         True skills of the opponents, Elo points around the variants' mean; ten
         equals if not given. `votes` is a multiple of their number, and every
         variant meets each equally often.
-    pool_votes : int
-        Battles between every two opponents.
 
     Returns
     -------
-    Replicates
-        Scores relative to the mean of the pool, at its true place.
+    Choice
+        One per replicate, relative to the mean of the pool, at its true place.
 
     Raises
     ------
@@ -490,7 +461,7 @@ def simulate_boards(
     a, b = np.triu_indices(size, 1)
     met = a < len(pool)  # the pool comes first; variants do not meet each other
     a, b = a[met], b[met]
-    battles = np.where(b < len(pool), pool_votes, votes // len(pool))
+    battles = np.where(b < len(pool), _POOL_VOTES, votes // len(pool))
     published, skills = np.empty(n_replicates), np.empty(n_replicates)
     for replicate in range(n_replicates):
         skill = rng.normal(0, skill_sd, n)
@@ -502,7 +473,7 @@ def simulate_boards(
         chosen = score[len(pool) :].argmax()
         published[replicate] = score[len(pool) + chosen]
         skills[replicate] = skill[chosen]
-    return Replicates(published, skills)
+    return Choice(published, skills)
 
 
 def _normal_maximum(n: int | np.ndarray) -> tuple:
@@ -511,15 +482,11 @@ def _normal_maximum(n: int | np.ndarray) -> tuple:
     _require_counts(n)
     z = np.linspace(-_FAR, _FAR, 2 * _FAR * _STEPS_PER_SD + 1)
     many = n[..., None]
-    density = np.exp(np.log(many) + _log_density(z) + (many - 1) * log_ndtr(z))
+    density = np.exp(np.log(many) + norm.logpdf(z) + (many - 1) * log_ndtr(z))
     step = z[1] - z[0]
     # Odd terms cancel only to rounding where n is 1.
     first = np.where(n == 1, 0.0, (density * z).sum(axis=-1) * step)
     return first[()], ((density * z**2).sum(axis=-1) * step)[()]
-
-
-def _log_density(z: np.ndarray) -> np.ndarray:
-    return -(z**2) / 2 - np.log(2 * np.pi) / 2
 
 
 def _require_counts(n: np.ndarray) -> None:

@@ -41,8 +41,7 @@ def cast_from_record(
 
     Parameters
     ----------
-    models : DataFrame
-        As :func:`illusion.record.models` returns it.
+    models : DataFrame of :func:`illusion.record.models`
     votes_before : Series of int
         By model: votes at the first copy of the board, from which weeks count.
     last_active : Series of datetime

@@ -115,10 +115,7 @@ def measure(season: Season, cast: Cast, rules: Rules) -> pd.DataFrame:
 
     Parameters
     ----------
-    season : Season
-    cast : Cast
-    rules : Rules
-        Under which it was played.
+    season, cast, rules : Season, Cast and Rules under which it was played
 
     Returns
     -------

@@ -109,12 +109,7 @@ class Block:
     """
 
     def __init__(
-        self,
-        cast: Cast,
-        world: World,
-        rules: Rules,
-        size: int,
-        seed: list[int],
+        self, cast: Cast, world: World, rules: Rules, size: int, seed: list[int]
     ) -> None:
         self.cast, self.world, self.rules = cast, world, rules
         self.variants = variants_tested(cast, rules)

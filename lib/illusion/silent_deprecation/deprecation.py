@@ -82,20 +82,11 @@ def class_splits(
         for name, *percent in shares.itertuples():
             size = sizes[name]
             official, quiet, gone = (matching_counts(size, p) for p in percent)
-            classes.append(
-                [
-                    (size, listed, silent, listed + silent)
-                    for listed, silent in product(official, quiet)
-                    if listed + silent in gone
-                ]
-            )
-        splits += [
-            pd.DataFrame(
-                split, printed.index, ["models", "listed", "silent", "inactive"]
-            )
-            for split in product(*classes)
-        ]
-    return splits
+            pairs = product(official, quiet)
+            classes.append([(size, *p, sum(p)) for p in pairs if sum(p) in gone])
+        splits += product(*classes)
+    names = ["models", "listed", "silent", "inactive"]
+    return [pd.DataFrame(split, printed.index, names) for split in splits]
 
 
 def inactive_counts(models: pd.DataFrame, most: np.ndarray) -> pd.DataFrame:
@@ -103,8 +94,7 @@ def inactive_counts(models: pd.DataFrame, most: np.ndarray) -> pd.DataFrame:
 
     Parameters
     ----------
-    models : DataFrame
-        As :func:`illusion.record.models` returns it.
+    models : DataFrame of :func:`illusion.record.models`
     most : ndarray, shape (thresholds,)
         Votes gained in the window, the most that counts as inactive.
 
@@ -117,15 +107,12 @@ def inactive_counts(models: pd.DataFrame, most: np.ndarray) -> pd.DataFrame:
     gains = models.filter(regex=r"^votes_last_\d+d$")
     rows = [
         (f"{name[11:-1]} days", at_most, int((gains[name] <= at_most).sum()))
-        for name in map(str, gains)
-        for at_most in most
+        for name, at_most in product(map(str, gains), most)
     ]
     return pd.DataFrame(rows, columns=["window", "most", "inactive"])
 
 
-def logistic(
-    X: pd.DataFrame, y: pd.Series, *, level: float = 0.95, most: int = 50
-) -> pd.DataFrame:
+def logistic(X: pd.DataFrame, y: pd.Series) -> pd.DataFrame:
     """Fit a logistic regression by maximum likelihood, with Newton's method.
 
     Parameters
@@ -133,16 +120,12 @@ def logistic(
     X : DataFrame, shape (rows, terms)
         Terms; a constant is added.
     y : Series of bool, shape (rows,)
-    level : float
-        Nominal coverage of the intervals, probability.
-    most : int
-        Newton steps after which the estimate is held not to exist.
 
     Returns
     -------
     DataFrame
         Indexed by term, ``constant`` first: ``estimate``, ``lower`` and ``upper``
-        (Wald), change of log-odds per unit of the term.
+        (95%, Wald), change of log-odds per unit of the term.
 
     Raises
     ------
@@ -167,7 +150,7 @@ def logistic(
             "one out."
         )
     x = np.zeros(design.shape[1])
-    for _ in range(most):
+    for _ in range(50):
         p = expit(design @ x)
         information = design.T @ (design * (p * (1 - p))[:, None])
         # Separated outcomes send the estimate to infinity and this to zero.
@@ -179,7 +162,7 @@ def logistic(
             back = np.diag(np.append(1, 1 / unit))
             back[0, 1:] = -middle / unit
             covariance = back @ np.linalg.inv(information) @ back.T
-            half = critical_value(level) * np.sqrt(np.diag(covariance))
+            half = critical_value(0.95) * np.sqrt(np.diag(covariance))
             x = back @ x
             return pd.DataFrame(
                 {"estimate": x, "lower": x - half, "upper": x + half},
@@ -201,7 +184,7 @@ def odds_of_open(models: pd.DataFrame, outcome: str, *terms: str) -> pd.Series:
     outcome : str
         Column of yes and no.
     *terms : str
-        Columns in which the models shall be alike.
+        Columns in which the models are to be alike.
 
     Returns
     -------

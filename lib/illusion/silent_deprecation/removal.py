@@ -86,10 +86,8 @@ class WinTables:
             A mix that is no share of every task, or an unknown model.
         """
         mix = np.asarray(mix, dtype=float)
-        if (
-            mix.shape[1:] != self.win.shape[:1]
-            or (abs(mix.sum(axis=1) - 1) > 1e-9).any()
-        ):
+        sums = mix.sum(axis=-1)
+        if mix.shape[1:] != self.win.shape[:1] or (abs(sums - 1) > 1e-9).any():
             raise ValueError(
                 f"mix={mix.tolist()} must hold, for every phase, the share of each of "
                 f"the {len(self.win)} tasks, adding up to 1."
@@ -135,9 +133,8 @@ class WinTables:
         rows = []
         for shares in product(np.linspace(0, 1, steps), repeat=2):
             mix = np.array([[share, 1 - share] for share in shares])
-            rows.append(
-                (*shares, *(" ".join(self.order(mix, g)) for g in (None, gone)))
-            )
+            orders = (" ".join(self.order(mix, g)) for g in (None, gone))
+            rows.append((*shares, *orders))
         table = pd.DataFrame(rows, columns=["first", "second", "stays", "leaves"])
         stays, leaves = table["stays"], table["leaves"]
         effects = {
@@ -213,14 +210,15 @@ def without(counts: PairCounts, removed: Collection[str]) -> pd.DataFrame:
     centre = np.eye(len(stay)) - 1 / len(stay)
     variance = np.diag(centre @ before.covariance[np.ix_(stay, stay)] @ centre)
     lost = np.maximum(np.diag(after.covariance) - variance, 0)
-    table = pd.DataFrame(
-        {"before": before.score[stay] - before.score[stay].mean()},
-        index=pd.Index(after.models, name="model"),
-    )
-    table["after"] = after.score
-    table["change"] = table["after"] - table["before"]
-    table["half_width"] = -ndtri(0.025) * np.sqrt(variance)
-    return table.assign(by_chance=np.sqrt(lost))
+    score = before.score[stay] - before.score[stay].mean()
+    columns = {
+        "before": score,
+        "after": after.score,
+        "change": after.score - score,
+        "half_width": -ndtri(0.025) * np.sqrt(variance),
+        "by_chance": np.sqrt(lost),
+    }
+    return pd.DataFrame(columns, pd.Index(after.models, name="model"))
 
 
 def random_removals(
@@ -248,12 +246,8 @@ def random_removals(
         As for :func:`without`.
     """
     draws = (rng.choice(counts.models, n, replace=False) for _ in range(times))
-    moves = (without(counts, some) for some in draws)
-    rows = [
-        (
-            float(np.sqrt((moved["change"] ** 2).mean())),
-            int((moved["change"].abs() > moved["half_width"]).sum()),
-        )
-        for moved in moves
-    ]
+    rows = []
+    for moved in (without(counts, some) for some in draws):
+        rms = np.sqrt((moved["change"] ** 2).mean())
+        rows.append((rms, (moved["change"].abs() > moved["half_width"]).sum()))
     return pd.DataFrame(rows, columns=["rms", "outside"])

@@ -131,12 +131,7 @@ def theme() -> alt.theme.ThemeConfig:
 
 
 def show(
-    chart: alt.TopLevelMixin,
-    *,
-    label: str,
-    caption: str,
-    description: str,
-    source: str,
+    chart: alt.TopLevelMixin, *, label: str, caption: str, description: str, source: str
 ) -> None:
     """Show a chart as one of the book's figures.
 
@@ -218,7 +213,7 @@ def render(chart: Mapping[str, Any], **_: Any) -> dict[str, Any]:
             f"This chart carries {rows:,} rows and a page has room for "
             f"{MAX_ROWS:,}; give it the aggregate it draws, not the rows behind it."
         )
-    spec = _round(_rename(chart))
+    spec = _rename(chart)
     spec["$schema"] = SCHEMA
     if not is_single(spec):
         # Several views side by side, each as wide as one alone, are too wide.
@@ -230,7 +225,7 @@ def render(chart: Mapping[str, Any], **_: Any) -> dict[str, Any]:
         "embedOptions": {"renderer": "svg", "actions": False},
     }
     # A plain copy with sorted keys: the same chart is the same text.
-    spec = json.loads(json.dumps(spec, sort_keys=True))
+    spec = json.loads(json.dumps(spec, sort_keys=True), parse_float=_round)
     return {MIME: spec, "text/plain": f"Chart: {description}"}
 
 
@@ -313,17 +308,14 @@ def _rename(spec: Mapping[str, Any]) -> dict[str, Any]:
     return renamed
 
 
-def _round(node: Any) -> Any:
-    """Round numbers, so that another machine's last digits change nothing."""
-    if isinstance(node, float) and not node.is_integer():
-        # In two steps: a number midway between two, as a mean of rounded ones may be,
-        # would be rounded up or down by its last digits.
-        return float(f"{float(f'{node:.12g}'):.{SIGNIFICANT_DIGITS}g}")
-    if isinstance(node, Mapping):
-        return {key: _round(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_round(item) for item in node]
-    return node
+def _round(text: str) -> float:
+    """Round a number, so that another machine's last digits change nothing."""
+    number = float(text)
+    if number.is_integer():
+        return number
+    # In two steps: a number midway between two, as a mean of rounded ones may be,
+    # would be rounded up or down by its last digits.
+    return float(f"{float(f'{number:.12g}'):.{SIGNIFICANT_DIGITS}g}")
 
 
 # Altair's own refusal suggests ways out that a page does not have; ours is in

@@ -18,17 +18,7 @@ ROOT = Path(__file__).resolve().parents[3] / "chapters" / "quizzes"
 
 @dataclass(frozen=True)
 class Option:
-    """One of the answers to choose from.
-
-    Attributes
-    ----------
-    text : str
-        What is chosen.
-    reply : str
-        What a reader who chooses it is told.
-    right : bool
-        Whether it is the answer.
-    """
+    """An answer to choose, what a reader who does is told, and whether it is right."""
 
     text: str
     reply: str
