@@ -79,10 +79,12 @@ class PairCounts:
             object.__setattr__(self, field, array)
         pair = self.a * n + self.b
         placed = (self.a < self.b) & (self.b < n)
-        if not placed.all() or len(np.unique(pair)) < len(pair):
-            first = np.zeros(len(pair), dtype=bool)
-            first[np.unique(pair, return_index=True)[1]] = True
-            row = int(np.argmin(placed & first))
+        if not (np.diff(pair) > 0).all():
+            again = np.ones(len(pair), dtype=bool)
+            again[np.unique(pair, return_index=True)[1]] = False
+            placed &= ~again
+        if not placed.all():
+            row = int(np.argmin(placed))
             raise InvalidBattlesError(
                 f"Row {row} has a={self.a[row]} and b={self.b[row]}: two places in "
                 f"{n} models, a < b, and no pair twice. Let from_wins sort them."

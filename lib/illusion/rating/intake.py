@@ -173,7 +173,9 @@ def whole_numbers(column: nw.Series | np.ndarray, name: str) -> np.ndarray:
     number = column
     if column.dtype.kind not in "iuf":
         number = np.array([_number(value) for value in column], dtype=float)
-    whole = (number >= 0) & (number <= MOST_BATTLES) & (number == np.floor(number))
+    whole = (number >= 0) & (number <= MOST_BATTLES)
+    if number.dtype.kind == "f":
+        whole &= number == np.floor(number)
     if not whole.all():
         row = int(np.argmin(whole))
         raise InvalidBattlesError(
