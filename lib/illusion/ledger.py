@@ -262,9 +262,9 @@ def _judged(said: pd.DataFrame) -> pd.DataFrame:
 
 @cache
 def _judge(name: str) -> tuple:
-    said = _said().loc[name]
-    if pd.notna(said["reason"]):
-        return (None, None, None, False, "not checkable", said["reason"])
+    said = _said()
+    if pd.notna(reason := said["reason"][name]):
+        return (None, None, None, False, "not checkable", reason)
     if name not in COMPUTED:
         raise ValueError(
             f"The claim {name!r} is computed nowhere. Give it a function in COMPUTED "
@@ -272,7 +272,7 @@ def _judge(name: str) -> tuple:
             "of data/claims.csv what would be needed and who has it."
         )
     found = COMPUTED[name]()
-    judged = verdict(said["value"], said["tolerance"], found)
+    judged = verdict(said["value"][name], said["tolerance"][name], found)
     numbers = (found.ours, found.error, found.other, found.between)
     return (*numbers, judged, found.reason)
 

@@ -63,6 +63,16 @@ def test_a_function_without_a_user_is_found():
     assert not without_users([("lib/planted.py", planted), used])
 
 
+def test_every_module_is_on_the_page_of_the_library():
+    page = (ROOT / "chapters" / "library.md").read_text(encoding="utf-8")
+    modules = [
+        ".".join(path.relative_to(ROOT / "lib").with_suffix("").parts)
+        for path in LIBRARY
+        if path.stem != "__init__" and not {"bookbuild", "claims"} & set(path.parts)
+    ]
+    assert sorted(re.findall(r"automodule:: (\S+)", page)) == modules
+
+
 def test_contracts_between_modules_hold():
     command = Path(sysconfig.get_path("scripts")) / "lint-imports"
     done = subprocess.run(
