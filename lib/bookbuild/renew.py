@@ -27,7 +27,7 @@ from illusion import data
 __all__ = ["describe", "renew"]
 
 _ASK = "from illusion.telling import exercises\nimport json\n"
-_ASK += "print(json.dumps(exercises.seen()))"
+_ASK += "print(json.dumps(exercises.seen))"
 # The order in which a table's description is written.
 _ORDER = ("name", "path", "title", "description", "profile", "hash", "bytes", "rows")
 _ORDER += ("totals", "sources", "licenses", "licenseNote", "builder", "consumers")

@@ -76,11 +76,11 @@ def evaluate(chapter: str | None = None) -> pd.DataFrame:
         A claim that is computed nowhere and has no reason why it cannot be.
     """
     said = _said()
-    if chapter is None:
-        return _judged(said)
-    if not (said["chapter"] == chapter).any():
+    if chapter is not None:
+        said = said[said["chapter"] == chapter]
+    if said.empty:
         raise KeyError(f"The ledger has no claims of a chapter {chapter!r}.")
-    return _judged(said[said["chapter"] == chapter])
+    return _judged(said)
 
 
 def verdict(value: float, tolerance: float, finding: Finding) -> str:
@@ -144,15 +144,13 @@ def show_ledger(*names: str) -> None:
         Ids or topics, as for :func:`show_claims`; all claims if there are none.
     """
     ledger = _chosen(names) if names else evaluate()
+    keys = ("party", "chapter", "verdict")
     rows = []
     for name, claim in ledger.iterrows():
-        keys = "".join(
-            f' data-{key}="{escape(claim[key])}"'
-            for key in ("party", "chapter", "verdict")
-        )
+        about = "".join(f' data-{key}="{escape(claim[key])}"' for key in keys)
         place = f"{claim['chapter']}.ipynb#{anchor(str(name))}"
         link = f'<a href="{place}">{escape(claim["claim"])}</a>'
-        rows.append(_row(claim, keys, link))
+        rows.append(_row(claim, about, link))
     _display(rows, "ledger" if names else "ledger ledger-all", ledger)
 
 
@@ -185,7 +183,7 @@ def show_summary() -> None:
 
 
 def anchor(name: str) -> str:
-    """Return the id that a claim's row has on its chapter's page.
+    """Return the id, on its chapter's page, of a claim's row.
 
     Parameters
     ----------
@@ -221,7 +219,7 @@ def in_words(number: float, unit: str) -> str:
         return "yes" if number else "no"
     if unit == "share":
         return f"{number:.0%}"
-    # Rounded first, and 0 added: nothing is minus nought.
+    # Rounded first, and 0 added: no number is printed as -0.
     text = f"{round(number, 1) + 0.0:.1f}".removesuffix(".0")
     if text == "1":
         unit = unit.removesuffix("s")
@@ -245,11 +243,8 @@ def _chosen(names: Iterable[str]) -> pd.DataFrame:
 def _said() -> pd.DataFrame:
     """Return what was published; cached, so callers must not change it."""
     ledger = data.load("claims").set_index("id")
-    ledger["value"] = [
-        _number(value, unit)
-        for value, unit in zip(ledger["value"], ledger["unit"], strict=True)
-    ]
-    return ledger
+    pairs = zip(ledger["value"], ledger["unit"], strict=True)
+    return ledger.assign(value=[_number(value, unit) for value, unit in pairs])
 
 
 def _judged(said: pd.DataFrame) -> pd.DataFrame:
@@ -302,27 +297,18 @@ def _row(claim: pd.Series, attributes: str, text: str) -> str:
         "Verdict": f"<b>{claim['verdict']}</b>. {escape(claim['reason'])}",
     }
     who = f'<a href="{escape(claim["url"])}">{escape(claim["locator"])}</a>'
+    said = f"{escape(party[0].upper() + party[1:])}: {who}{second_hand}"
     body = "".join(f'<td data-label="{k}">{v}</td>' for k, v in cells.items())
-    return (
-        f"<tr{attributes}>"
-        f'<th scope="row">{text}<br><small>{escape(party[0].upper() + party[1:])}: '
-        f"{who}{second_hand}</small></th>{body}</tr>"
-    )
+    head = f'<th scope="row">{text}<br><small>{said}</small></th>'
+    return f"<tr{attributes}>{head}{body}</tr>"
 
 
 def _display(rows: Iterable[str], kind: str, ledger: pd.DataFrame) -> None:
-    html = "\n".join(
-        [
-            # For JupyterLab, which sets tables to the right; the site drops it.
-            "<style scoped>.ledger td, .ledger th { text-align: left; }</style>",
-            f'<table class="{kind}">',
-            '<thead><tr><th scope="col">Claim</th><th scope="col">Published</th>'
-            '<th scope="col">This book</th><th scope="col">Verdict</th></tr></thead>',
-            "<tbody>",
-            *rows,
-            "</tbody>",
-            "</table>",
-        ]
-    )
+    names = ("Claim", "Published", "This book", "Verdict")
+    heads = "".join(f'<th scope="col">{name}</th>' for name in names)
+    # For JupyterLab, which sets tables to the right; the site drops it.
+    style = "<style scoped>.ledger td, .ledger th { text-align: left; }</style>"
+    table = f'<table class="{kind}">\n<thead><tr>{heads}</tr></thead>\n<tbody>'
+    html = "\n".join([style, table, *rows, "</tbody>\n</table>"])
     plain = ledger[["value", "ours", "unit", "verdict"]].round(2).to_string()
     display({"text/html": html, "text/plain": plain}, raw=True)

@@ -30,7 +30,7 @@ def keep(monkeypatch):
 
     def keep(label, answer, within=None):
         check(label, answer, within)
-        tables[label] = exercises.seen()[label]
+        tables[label] = exercises.seen[label]
 
     return keep
 
@@ -75,7 +75,7 @@ def test_parts_are_counted(keep, said):
     assert "1 of 3" in said("ex-p", ["b", 0.5, 2], within=0.1)
     # Nor do the digests tell that two parts are alike.
     keep("ex-q", [2, 2], within=0.1)
-    assert len(set(exercises.seen()["ex-q"])) == 2
+    assert len(set(exercises.seen["ex-q"])) == 2
     assert said("ex-p", ["b", 2], within=0.1) == (
         "ex-p: not yet; it has 2 parts instead of 3.\n"
     )
@@ -102,7 +102,7 @@ def test_labels_are_told_apart(keep, said):
     keep("ex-b", 5, 0.1)
     assert said("ex-b", 4, 0.1) == "ex-b: not yet.\n"
     assert said("ex-c", 4, 0.1) == "ex-c: the book keeps no answer to this exercise.\n"
-    assert exercises.seen()["ex-a"] != exercises.seen()["ex-c"]
+    assert exercises.seen["ex-a"] != exercises.seen["ex-c"]
 
 
 def test_a_number_needs_a_tolerance(keep):
@@ -118,4 +118,4 @@ def test_nothing_that_is_said_shows_the_answer(keep, said):
         out = said("ex-s", answer, within=1)
         assert "secret" not in out
         assert "271" not in out
-    assert not any("secret" in d or "271828" in d for d in exercises.seen()["ex-s"])
+    assert not any("secret" in d or "271828" in d for d in exercises.seen["ex-s"])

@@ -47,8 +47,8 @@ def test_a_quiz_is_shown_folded(one):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("right = true", "", "one, question 1: 0 options are marked"),
-        ("again.", 'again."\nright = true\nmore = "', "2 options are marked"),
+        ("right = true", "", "one, question 1: 0 options have"),
+        ("again.", 'again."\nright = true\nmore = "', "2 options have"),
         ("Count again.", " ", "an option needs a text and a reply"),
     ],
 )

@@ -21,25 +21,19 @@ class Finding:
 
     Attributes
     ----------
-    ours : float
-        Our value, in the claim's unit: a day is a proleptic ordinal, yes is 1.
-    reason : str
-        One sentence: why the two agree or not.
-    error : float or None
-        Standard error of our value, in the claim's unit, if it has one.
-    other : float or None
-        Our value under another assumption or definition that is as good.
-    depends : {"assumption", "definition"} or None
-        What `other` differs in.
-    between : bool
-        Whether our value may be anything from `ours` to `other`.
+    ours : float or bool; our value, in the claim's unit: a day is a proleptic ordinal
+    reason : str; one sentence: why the two agree or not
+    other : float, bool or None; the same under another assumption or definition
+    depends : {"assumption", "definition"} or None; what `other` differs in
+    error : float or None; standard error of our value, if it has one
+    between : bool; whether our value may be anything from `ours` to `other`
     """
 
     ours: float
     reason: str
-    error: float | None = None
     other: float | None = None
     depends: str | None = None
+    error: float | None = None
     between: bool = False
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache, partial
 
 import numpy as np
@@ -72,7 +71,7 @@ def by_class(licence_class: str) -> Finding:
         "those since January 2024, where the paper begins, it depends on how many came "
         "before, to 300,000, and to whom."
     )
-    return Finding(low, why, other=high, depends="assumption", between=True)
+    return Finding(low, why, high, "assumption", between=True)
 
 
 def by_provider(*names: str) -> Finding:
@@ -96,7 +95,7 @@ def by_provider(*names: str) -> Finding:
         f"window comes out if of 300,000 votes before it {needed:.0%} went to "
         f"{'them' if len(names) > 1 else names[0]}."
     )
-    return Finding(low, why, other=high, depends="assumption", between=True)
+    return Finding(low, why, high, "assumption", between=True)
 
 
 def by_lmarena(name: str) -> Finding:
@@ -131,7 +130,7 @@ def highest() -> Finding:
         f"By month it reached {month:.1f} and by quarter {quarter:.1f} between June "
         "2024 and March 2025; the caption does not name its periods."
     )
-    return Finding(month, why, other=quarter, depends="definition")
+    return Finding(month, why, quarter, "definition")
 
 
 def open_models() -> Finding:
@@ -146,7 +145,7 @@ def open_models() -> Finding:
         f"{ours:.1f}% of participations to April 2025; but {involving:.0f}% of battles "
         "to August 2024 had an open model. 8.8% counts open-source models only."
     )
-    return Finding(ours, why, other=involving, depends="definition")
+    return Finding(ours, why, involving, "definition")
 
 
 def omits() -> Finding:
@@ -161,7 +160,7 @@ def omits() -> Finding:
         f"The {source}% counts open-source models; the paper's abstract has the "
         f"{weight}% of the open-weight ones beside it."
     )
-    return Finding(float(source < weight + source), why)
+    return Finding(source < weight + source, why)
 
 
 def press_battles() -> Finding:
@@ -171,7 +170,7 @@ def press_battles() -> Finding:
         f"{ours:.2f} million battles stand on the board of April 2025; the paper says "
         "that it analysed about 2 million."
     )
-    return Finding(ours, why, other=2.0, depends="definition")
+    return Finding(ours, why, 2.0, "definition")
 
 
 def rate(provider: str) -> Finding:
@@ -194,10 +193,10 @@ def api() -> Finding:
         "LMArena's post of 27 April 2025 says that it shares 20% back with providers. "
         "That who hosts an API sees all that is sent to it follows from how APIs work."
     )
-    return Finding(float(terms.loc["share-on-request", "value"]), why)
+    return Finding(terms.loc["share-on-request", "value"], why)
 
 
-COMPUTED: dict[str, Callable[[], Finding]] = {
+COMPUTED = {
     "shares.paper-openai": partial(by_provider, "OpenAI"),
     "shares.paper-google": partial(by_provider, "Google"),
     "shares.paper-anthropic": partial(by_provider, "Anthropic"),

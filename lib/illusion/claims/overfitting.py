@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache, partial
 
 import pandas as pd
@@ -79,9 +78,7 @@ def hard_agreement() -> Finding:
         f"boards separate. Over all {found.pairs} pairs, as the measure is printed, it "
         f"is {found.of_all:.0%}."
     )
-    return Finding(
-        100 * found.of_separated, why, other=100 * found.of_all, depends="definition"
-    )
+    return Finding(100 * found.of_separated, why, 100 * found.of_all, "definition")
 
 
 def benchmark() -> Finding:
@@ -91,7 +88,7 @@ def benchmark() -> Finding:
         f"{setup()['opponent']}. Its first abstract said 'on the arena distribution', "
         "the second 'on ArenaHard'."
     )
-    return Finding(float(setup()["prompts"]), why)
+    return Finding(setup()["prompts"], why)
 
 
 def english() -> Finding:
@@ -105,7 +102,7 @@ def english() -> Finding:
     return Finding(100 - other["2025-01"], why)
 
 
-COMPUTED: dict[str, Callable[[], Finding]] = {
+COMPUTED = {
     "gain.paper-70": partial(relative, 70),
     "gain.paper-30": partial(relative, 30),
     "gain.paper-direct-70": partial(direct, 70),

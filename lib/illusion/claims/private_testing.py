@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache, partial
 
 import numpy as np
@@ -73,7 +72,7 @@ def gain_v1(n: int, *, own_figure: bool) -> Finding:
         f"the curve implies and the text does not say; under the final version's "
         f"{skill_sd:.0f} it is {final:.0f}."
     )
-    return Finding(ours, why, other=final, depends="assumption")
+    return Finding(ours, why, final, "assumption")
 
 
 def gain_final(n: int) -> Finding:
@@ -90,7 +89,7 @@ def gain_final(n: int) -> Finding:
         f"identical variants would give {identical:.0f}, and the number printed needs "
         f"a spread of {np.sqrt(needed**2 - error**2):.0f}."
     )
-    return Finding(ours, why, other=identical, depends="assumption")
+    return Finding(ours, why, identical, "assumption")
 
 
 def gain_lmarena() -> Finding:
@@ -108,7 +107,7 @@ def gain_lmarena() -> Finding:
         f"ties; {no_ties.published:.0f} without ties, {real:.1f} with the errors of "
         f"the real board, {final:.0f} with the paper's spread of {skill_sd:.0f}."
     )
-    return Finding(ours.published, why, other=final, depends="assumption")
+    return Finding(ours.published, why, final, "assumption")
 
 
 def ten_times() -> Finding:
@@ -134,7 +133,7 @@ def to_zero() -> Finding:
         "Holds for identical variants, whose gain is all luck; with a spread of "
         f"{skill_sd:.0f} points {stays:.0%} of the gain is skill, which stays."
     )
-    return Finding(0.0, why, other=stays, depends="assumption")
+    return Finding(0.0, why, stays, "assumption")
 
 
 def within_days() -> Finding:
@@ -147,7 +146,7 @@ def within_days() -> Finding:
         f"votes of the median of {len(drift)} new models was older than the listing. "
         "If they are dropped, nothing is."
     )
-    return Finding(left, why, other=0.0, depends="assumption")
+    return Finding(left, why, 0.0, "assumption")
 
 
 def nba() -> Finding:
@@ -162,9 +161,7 @@ def nba() -> Finding:
         f"{apart:.0%} of the lead is skill; of the identical ones of LMArena's own "
         f"curve, {alike:.0%}."
     )
-    return Finding(
-        float(apart > 0.5), why, other=float(alike > 0.5), depends="assumption"
-    )
+    return Finding(apart > 0.5, why, alike > 0.5, "assumption")
 
 
 def press(n: int) -> Finding:
@@ -190,7 +187,7 @@ def theorem() -> Finding:
         "True for any spread and any N from 2 on; the gain of two variants is "
         f"{selection.expected_maximum(2):.2f} standard deviations."
     )
-    return Finding(float(holds), why)
+    return Finding(holds, why)
 
 
 def worse_ahead() -> Finding:
@@ -202,7 +199,7 @@ def worse_ahead() -> Finding:
         f"{gaps[0]:.0f} points and still come out ahead half of the time under the "
         f"paper's spread, by {gaps[1]:.0f} if variants are identical."
     )
-    return Finding(float(min(gaps) > 0), why)
+    return Finding(min(gaps) > 0, why)
 
 
 def meta_total() -> Finding:
@@ -212,14 +209,14 @@ def meta_total() -> Finding:
         f"{meta['main_arena']} in the main arena and {meta['vision_only']} in vision; "
         "who made them rests on the models' own answers."
     )
-    return Finding(float(meta["main_arena"] + meta["vision_only"]), why)
+    return Finding(meta["main_arena"] + meta["vision_only"], why)
 
 
 def providers() -> Finding:
     """Count the providers with a private variant."""
     total = record.private_variants()["total"]
     why = f"The paper's figure has {total.sum()} variants of {len(total)} makers."
-    return Finding(float(len(total)), why)
+    return Finding(len(total), why)
 
 
 @cache
@@ -238,7 +235,7 @@ def undisclosed() -> Finding:
         "That unreleased models are tested in private was in the policy from April "
         "2024; that several variants at once are allowed, only from May 2025."
     )
-    return Finding(several, why, other=one, depends="definition")
+    return Finding(several, why, one, "definition")
 
 
 def march_2024() -> Finding:
@@ -251,7 +248,7 @@ def march_2024() -> Finding:
         "The page of that day lets a provider pull out; the section on unreleased "
         "models is first found in the version of 29 April 2024."
     )
-    return Finding(page, why, other=section, depends="definition")
+    return Finding(page, why, section, "definition")
 
 
 def aya(pair: str) -> tuple[np.ndarray, np.ndarray]:
@@ -288,7 +285,7 @@ def aya_overlap() -> Finding:
         f"They share {sources} points, by the two versions of the intervals; the "
         "paper's first version printed none."
     )
-    return Finding(float(min(overlaps) > 0), why)
+    return Finding(min(overlaps) > 0, why)
 
 
 @cache
@@ -309,7 +306,7 @@ def aya_copy() -> Finding:
     copy, other = table.loc[~theirs, "score"].iloc[0], table.loc[theirs, "score"]
     same = neighbours().index[neighbours().round() == other.iloc[0]][0]
     why = f"The figure has {copy:.0f} for the copy; {other.iloc[0]:.0f} is {same}."
-    return Finding(float(copy), why)
+    return Finding(copy, why)
 
 
 def four_between() -> Finding:
@@ -320,7 +317,7 @@ def four_between() -> Finding:
         "The board is dense there: two copies that differ by chance alone have "
         f"{expected_between():.1f} of the eight models shown between them on average."
     )
-    return Finding(float(((scores > low) & (scores < high)).sum()), why)
+    return Finding(((scores > low) & (scores < high)).sum(), why)
 
 
 def expected_between() -> float:
@@ -337,7 +334,7 @@ def november() -> Finding:
     week = table.loc["2024-11-14":"2024-11-22"]
     leads = ", ".join(f"{lead:.0f}" for lead in week["lead"])
     why = f"Their leads: {leads} points. The board was copied a day after each change."
-    return Finding(float(len(week)), why)
+    return Finding(len(week), why)
 
 
 def march() -> Finding:
@@ -348,7 +345,7 @@ def march() -> Finding:
         f"half-widths are {row['half_width']:.0f} and "
         f"{row['runner_up_half_width']:.0f}."
     )
-    return Finding(float(row["lead"]), why)
+    return Finding(row["lead"], why)
 
 
 def released() -> Finding:
@@ -368,7 +365,7 @@ def released() -> Finding:
     return Finding(0.0 if days > 0 else 1.0, why)
 
 
-COMPUTED: dict[str, Callable[[], Finding]] = {
+COMPUTED = {
     "variants.paper-meta-total": meta_total,
     "variants.paper-providers": providers,
     "policy.paper-undisclosed": undisclosed,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 from functools import cache, partial
 
@@ -45,7 +44,7 @@ def handful() -> Finding:
         f"{np.median(fewest):.0f}: it depends on the lead that a sample happens to "
         "have. The study's votes are others than ours."
     )
-    return Finding(low, why, other=high, depends="assumption", between=True)
+    return Finding(low, why, high, "assumption", between=True)
 
 
 def handful_share() -> Finding:
@@ -60,7 +59,7 @@ def handful_share() -> Finding:
         "are others."
     )
     low, high = float(share.min()), float(share.max())
-    return Finding(low, why, other=high, depends="assumption", between=True)
+    return Finding(low, why, high, "assumption", between=True)
 
 
 def added(chosen: bool) -> Finding:
@@ -74,7 +73,7 @@ def added(chosen: bool) -> Finding:
         "the opponents it meets, if the pair cannot be chosen. The study's attack is "
         "another one."
     )
-    return Finding(float(here), why, other=float(other), depends="assumption")
+    return Finding(here, why, other, "assumption")
 
 
 def bad_votes() -> Finding:
@@ -94,9 +93,7 @@ def bad_votes() -> Finding:
         f"{len(rank)} places, in {SAMPLES} draws; aimed at one of the first 20 they "
         f"move it by {min(aimed)} to {max(aimed)}."
     )
-    return Finding(
-        float(random.mean()), why, other=float(max(aimed)), depends="assumption"
-    )
+    return Finding(random.mean(), why, max(aimed), "assumption")
 
 
 def sonnet() -> Finding:
@@ -114,19 +111,14 @@ def sonnet() -> Finding:
         f"first fifth. Its score went from {first['score']:.0f} to {last['score']:.0f}."
     )
     rank = last["rank_by_score"]
-    return Finding(
-        float(rank > 10),
-        why,
-        other=float(rank > last["models_on_board"] / 2),
-        depends="definition",
-    )
+    return Finding(rank > 10, why, rank > last["models_on_board"] / 2, "definition")
 
 
 def gemini() -> Finding:
     """Whether a model of Google was first on the day of the remark."""
     now = record.number_one(copies()).iloc[-1]
     why = f"{now['model']} was first since {day_in_words(now['first_day'])}."
-    return Finding(float(now["organisation"] == "Google"), why)
+    return Finding(now["organisation"] == "Google", why)
 
 
 def done(day: str, words: str) -> Finding:
@@ -135,10 +127,10 @@ def done(day: str, words: str) -> Finding:
     parts = [part.strip() for part in event.split(";")]
     said = [part for part in parts if words in part]
     when = day_in_words(date.fromisoformat(day))
-    return Finding(float(bool(said)), f"{when}: {'; '.join(said or parts)}.")
+    return Finding(bool(said), f"{when}: {'; '.join(said or parts)}.")
 
 
-COMPUTED: dict[str, Callable[[], Finding]] = {
+COMPUTED = {
     "revision.paper-arenahard": partial(done, "2025-05-12", "reworded to ArenaHard"),
     "revision.paper-intervals": partial(done, "2025-05-12", "intervals added"),
     "revision.paper-open-source": partial(data_asymmetry.by_class, "open-source"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -62,7 +61,7 @@ def retraction() -> Finding:
         f"family, {values[0]} points of excess are left at a spread of 25, and "
         f"{values[1]} if variants are copies."
     )
-    return Finding(undone[0], why, other=undone[1], depends="assumption")
+    return Finding(undone[0], why, undone[1], "assumption")
 
 
 def cap() -> Finding:
@@ -74,7 +73,7 @@ def cap() -> Finding:
         "limit in all. The excess of first scores is "
         f"{inside('variant-cap', 'inflation')}."
     )
-    return Finding(float(clearly(ASSUMED, "variant-cap", "gain") < 0), why)
+    return Finding(clearly(ASSUMED, "variant-cap", "gain") < 0, why)
 
 
 def removal() -> Finding:
@@ -85,7 +84,7 @@ def removal() -> Finding:
         f"Open models' share of battles goes from {share['baseline']:.0%} to "
         f"{share['equal-removal']:.0%}; the half-widths at the top are {top}."
     )
-    return Finding(float(clearly(ASSUMED, "equal-removal", "open_share") > 0), why)
+    return Finding(clearly(ASSUMED, "equal-removal", "open_share") > 0, why)
 
 
 def sampling() -> Finding:
@@ -94,7 +93,7 @@ def sampling() -> Finding:
         f"Half-widths of open models are {inside('fair-sampling', 'width_open')}; at "
         f"the top, {inside('fair-sampling', 'width_top')}."
     )
-    return Finding(float(clearly(ASSUMED, "fair-sampling", "width_open") < 0), why)
+    return Finding(clearly(ASSUMED, "fair-sampling", "width_open") < 0, why)
 
 
 def wider() -> Finding:
@@ -110,7 +109,7 @@ def wider() -> Finding:
         for w in batch.WEIGHTING
     )
     why = f"On the public votes they become {weighted / plain:.2f} times as wide."
-    return Finding(float(weighted > plain), why)
+    return Finding(weighted > plain, why)
 
 
 def representative() -> Finding:
@@ -124,10 +123,10 @@ def representative() -> Finding:
         f"{moved('drift 100', 'inverse-frequency')} if tasks shift much."
     )
     return Finding(
-        float(uneven[1] < uneven[0]),
+        uneven[1] < uneven[0],
         why,
-        other=float(clearly(ASSUMED, "inverse-frequency", "tau") > 0),
-        depends="definition",
+        clearly(ASSUMED, "inverse-frequency", "tau") > 0,
+        "definition",
     )
 
 
@@ -138,7 +137,7 @@ def accuracy() -> Finding:
         "providers know their models. The formula is ours; of the study we read the "
         "abstract."
     )
-    return Finding(float(clearly(ASSUMED, "yrwr", "tau") > 0), why)
+    return Finding(clearly(ASSUMED, "yrwr", "tau") > 0, why)
 
 
 def clones() -> Finding:
@@ -151,10 +150,10 @@ def clones() -> Finding:
         f"{inside('yrwr', 'inflation', 'alike')} too high; one score's standard error "
         f"is {error:.1f}."
     )
-    return Finding(float(left["mean"] < error), why)
+    return Finding(left["mean"] < error, why)
 
 
-COMPUTED: dict[str, Callable[[], Finding]] = {
+COMPUTED = {
     "no-retraction.paper-selective": retraction,
     "variant-cap.paper-many": cap,
     "equal-removal.paper-even": removal,

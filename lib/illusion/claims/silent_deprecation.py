@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache, partial
 
 import numpy as np
@@ -62,12 +61,7 @@ def silent() -> Finding:
         f"inactive models, {total['listed']} of them on the official list: "
         f"{total['silent']} were silent."
     )
-    return Finding(
-        float(total["inactive"]),
-        why,
-        other=float(total["silent"]),
-        depends="definition",
-    )
+    return Finding(total["inactive"], why, total["silent"], "definition")
 
 
 def inactive() -> Finding:
@@ -79,7 +73,7 @@ def inactive() -> Finding:
         f"{gone + missing} if the {missing} that only the paper counts were inactive "
         "too."
     )
-    return Finding(float(gone + missing), why, other=float(gone), depends="assumption")
+    return Finding(gone + missing, why, gone, "assumption")
 
 
 def official() -> Finding:
@@ -92,9 +86,7 @@ def official() -> Finding:
         f"that never were on the board, so it names {len(names) - private} public "
         "models."
     )
-    return Finding(
-        float(len(names)), why, other=float(len(names) - private), depends="definition"
-    )
+    return Finding(len(names), why, len(names) - private, "definition")
 
 
 def percent(name: str, column: str) -> float:
@@ -123,9 +115,7 @@ def proprietary_percent() -> Finding:
         f"{known.sum()} of {len(known)} in the public record, {known.mean():.0%}; "
         f"{ours:.0f}% if the {unseen} that only the paper has were all inactive."
     )
-    return Finding(
-        float(ours), why, other=float(100 * known.mean()), depends="assumption"
-    )
+    return Finding(ours, why, 100 * known.mean(), "assumption")
 
 
 def official_percent(name: str) -> Finding:
@@ -138,7 +128,7 @@ def official_percent(name: str) -> Finding:
         f"{listed} public models of {row['models']} are on the list; the one split "
         f"that fits the paper's percentages has {row['listed']}."
     )
-    return Finding(float(share), why)
+    return Finding(share, why)
 
 
 def open_share() -> Finding:
@@ -153,7 +143,7 @@ def open_share() -> Finding:
         "that only the paper has were all silent."
     )
     other = float(100 * known["open"].mean())
-    return Finding(float(ours), why, other=other, depends="assumption")
+    return Finding(ours, why, other, "assumption")
 
 
 def open_more() -> Finding:
@@ -165,12 +155,7 @@ def open_more() -> Finding:
         "proprietary ones; at equal age and score the log-odds differ by "
         f"{row['estimate']:.1f} ({row['lower']:.1f} to {row['upper']:.1f})."
     )
-    return Finding(
-        float(shares[True] > shares[False]),
-        why,
-        other=float(row["lower"] > 0),
-        depends="definition",
-    )
+    return Finding(shares[True] > shares[False], why, row["lower"] > 0, "definition")
 
 
 def not_unequal() -> Finding:
@@ -184,10 +169,10 @@ def not_unequal() -> Finding:
         "open ones had been listed."
     )
     return Finding(
-        float(row["lower"] <= 0 <= row["upper"]),
+        row["lower"] <= 0 <= row["upper"],
         why,
-        other=float(abs(named[False] - named[True]) < 0.05),
-        depends="definition",
+        abs(named[False] - named[True]) < 0.05,
+        "definition",
     )
 
 
@@ -203,9 +188,7 @@ def not_opaque() -> Finding:
     everyone = known.loc[known["inactive"], "on_retired_page"].all()
     if not everyone:
         raise ValueError("Some inactive model is not on the page of June 2025.")
-    return Finding(
-        float(rule < paper), why, other=float(named > 0.95), depends="definition"
-    )
+    return Finding(rule < paper, why, named > 0.95, "definition")
 
 
 def list_day() -> Finding:
@@ -219,7 +202,7 @@ def list_day() -> Finding:
         f"The page named {there} of the {quiet.sum()} models that were inactive and "
         "not listed in April."
     )
-    return Finding(float(first.toordinal()), why)
+    return Finding(first.toordinal(), why)
 
 
 @cache
@@ -244,9 +227,7 @@ def flip() -> Finding:
         f"than half task 1 first and less than half after, {same.mean():.0%} give both "
         "orders."
     )
-    return Finding(
-        float(ours == PUBLISHED), why, other=float(same.all()), depends="assumption"
-    )
+    return Finding(ours == PUBLISHED, why, same.all(), "assumption")
 
 
 @cache
@@ -273,7 +254,7 @@ def dense() -> Finding:
         f"{hits / 200:.0%} give the true order; the closest two ratings are "
         f"{np.diff(np.sort(true)).min():.0f} points apart."
     )
-    return Finding(float(same.all()), why)
+    return Finding(same.all(), why)
 
 
 def disconnected() -> Finding:
@@ -289,15 +270,10 @@ def disconnected() -> Finding:
         f"zero; that is {len(groups)} of {len(orders)} splits, and another start "
         "prints another order."
     )
-    return Finding(
-        float(len(groups) > 0),
-        why,
-        other=float(len(groups) == len(orders)),
-        depends="assumption",
-    )
+    return Finding(len(groups) > 0, why, len(groups) == len(orders), "assumption")
 
 
-COMPUTED: dict[str, Callable[[], Finding]] = {
+COMPUTED = {
     "silent.paper-205": silent,
     "silent.paper-inactive": inactive,
     "silent.paper-official-47": official,

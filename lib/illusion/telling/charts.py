@@ -145,7 +145,7 @@ def show(
     caption : str
         The finding, in a sentence with its number. Inline Markdown.
     description : str
-        What the chart shows, for readers who cannot see it: one or two sentences.
+        What the chart shows, as its alternative text: one or two sentences.
     source : str
         Where the data come from. Inline Markdown.
 
@@ -165,17 +165,15 @@ def show(
         texts[name] = " ".join(text.split())
     if not isinstance(label, str) or not _LABEL.fullmatch(label):
         raise ChartError(
-            f"A figure's label is 'fig-' and lower-case words joined by hyphens, "
+            "A figure's label is 'fig-' and lower-case words joined by hyphens, "
             f"such as 'fig-win-rates'; got {label!r}."
         )
     spec = chart.to_dict() | {"description": texts.pop("description")}
     spec["usermeta"] = {"figure": {"label": label, **texts}}
     display(render(spec), raw=True)
     text = f"**Figure.** {texts['caption']} *Source: {texts['source']}*"
-    display(
-        {FIGURE_MIME: {"label": label}, "text/markdown": text, "text/plain": text},
-        raw=True,
-    )
+    marked = {FIGURE_MIME: {"label": label}, "text/markdown": text, "text/plain": text}
+    display(marked, raw=True)
 
 
 def render(chart: Mapping[str, Any], **_: Any) -> dict[str, Any]:
@@ -204,7 +202,7 @@ def render(chart: Mapping[str, Any], **_: Any) -> dict[str, Any]:
     description = str(chart.get("description") or "").strip()
     if not description:
         raise ChartError(
-            "This chart has no description for readers who cannot see it; show it "
+            "This chart has no description, which is its alternative text; show it "
             "with charts.show(..., description='...')."
         )
     rows = max((len(table) for table in _tables(chart)), default=0)
@@ -220,10 +218,8 @@ def render(chart: Mapping[str, Any], **_: Any) -> dict[str, Any]:
         view = spec.get("config", {}).get("view", {})
         view.update(continuousWidth=WIDTH // 3, discreteWidth=WIDTH // 3)
     # JupyterLab draws on a canvas otherwise, where currentColor is black.
-    spec["usermeta"] = {
-        **spec.get("usermeta", {}),
-        "embedOptions": {"renderer": "svg", "actions": False},
-    }
+    options = {"embedOptions": {"renderer": "svg", "actions": False}}
+    spec["usermeta"] = spec.get("usermeta", {}) | options
     # A plain copy with sorted keys: the same chart is the same text.
     spec = json.loads(json.dumps(spec, sort_keys=True), parse_float=_round)
     return {MIME: spec, "text/plain": f"Chart: {description}"}
@@ -293,10 +289,7 @@ def _rename(spec: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(node, str):
             return pattern.sub(lambda match: names[match[0]], node)
         if isinstance(node, Mapping):
-            return {
-                key: value if key in _TEXTS else replace(value)
-                for key, value in node.items()
-            }
+            return {k: v if k in _TEXTS else replace(v) for k, v in node.items()}
         if isinstance(node, list):
             return [replace(item) for item in node]
         return node

@@ -19,7 +19,8 @@ Part = float | str
 Answer = Part | Sequence[Part]
 
 _STEPS = 8  # into which `within` is cut: so exact is the distance
-_seen: dict[str, list[str]] = {}
+seen: dict[str, list[str]] = {}
+"""Digests of the answers that were checked, one per part of the last, by exercise."""
 
 
 def check(label: str, answer: Answer, within: float | None = None) -> None:
@@ -47,7 +48,7 @@ def check(label: str, answer: Answer, within: float | None = None) -> None:
         print(f"{label}: no answer yet.")
         return
     allowed = [_allowed(label, place, part, within) for place, part in enumerate(parts)]
-    _seen[label] = [digests[0] for digests in allowed]
+    seen[label] = [digests[0] for digests in allowed]
     known = data.load("answers").query("exercise == @label")["digest"].tolist()
     if not known:
         print(f"{label}: the book keeps no answer to this exercise.")
@@ -61,17 +62,6 @@ def check(label: str, answer: Answer, within: float | None = None) -> None:
             print(f"{label}: not yet.")
         else:
             print(f"{label}: not yet; {right} of {len(known)} parts are right.")
-
-
-def seen() -> dict[str, list[str]]:
-    """Return the digests of the answers that were checked, by exercise.
-
-    Returns
-    -------
-    dict of str to list of str
-        One digest per part of the last answer.
-    """
-    return dict(_seen)
 
 
 def _parts(answer: object) -> list[Part]:

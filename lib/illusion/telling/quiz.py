@@ -86,8 +86,8 @@ def to_html(questions: list[Question]) -> str:
         options = "\n".join(
             f"<details{' data-right' if option.right else ''}>"
             f"<summary>{html.escape(option.text)}</summary>"
-            f"<p><strong>{_verdict(option)}</strong> {html.escape(option.reply)}</p>"
-            "</details>"
+            f"<p><strong>{'Yes' if option.right else 'No'}.</strong> "
+            f"{html.escape(option.reply)}</p></details>"
             for option in question.options
         )
         items.append(f"<li><p>{html.escape(question.ask)}</p>\n{options}\n</li>")
@@ -113,20 +113,13 @@ def to_text(questions: list[Question]) -> str:
     return "\n".join(lines)
 
 
-def _verdict(option: Option) -> str:
-    return "Yes." if option.right else "No."
-
-
 def _question(place: str, fields: dict) -> Question:
-    for option in fields["option"]:
-        if not (option["text"].strip() and option["reply"].strip()):
-            raise ValueError(f"{place}: an option needs a text and a reply: {option}")
     options = tuple(
         Option(o["text"], o["reply"], o.get("right", False)) for o in fields["option"]
     )
-    right = sum(option.right for option in options)
-    if right != 1:
-        raise ValueError(
-            f"{place}: {right} options are marked `right = true`; mark one."
-        )
+    for option in options:
+        if not (option.text.strip() and option.reply.strip()):
+            raise ValueError(f"{place}: an option needs a text and a reply: {option}")
+    if (right := sum(option.right for option in options)) != 1:
+        raise ValueError(f"{place}: {right} options have `right = true`; mark one.")
     return Question(fields["ask"], options)
