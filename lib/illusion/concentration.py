@@ -3,8 +3,6 @@
 As in Gastwirth (1972), "The estimation of the Lorenz curve and Gini index".
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -5,8 +5,6 @@ check it, if so; `illusion.claims` computes what we find of the rest. A verdict 
 written down anywhere: it follows from the two numbers and the claim's tolerance.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterable
 from functools import cache

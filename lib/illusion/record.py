@@ -12,8 +12,6 @@ Scores, interval ends and widths are in Elo points, votes are participations: a 
 counts once for each of its two models.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 

@@ -4,8 +4,6 @@ A module has ``COMPUTED``, from a claim's id to the function that computes it;
 :mod:`illusion.ledger` turns what it finds into a verdict.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
 from functools import cache

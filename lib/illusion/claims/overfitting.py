@@ -1,7 +1,5 @@
 """Claims of the chapter on overfitting."""
 
-from __future__ import annotations
-
 from functools import cache, partial
 
 import pandas as pd

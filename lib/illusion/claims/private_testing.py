@@ -1,7 +1,5 @@
 """Claims of the chapter on private testing."""
 
-from __future__ import annotations
-
 from functools import cache, partial
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Claims of the chapter on ranking."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Claims of the chapter on the rebuttal."""
 
-from __future__ import annotations
-
 from datetime import date
 from functools import cache, partial
 

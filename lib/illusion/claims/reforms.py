@@ -1,7 +1,5 @@
 """Claims of the chapter on reforms."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

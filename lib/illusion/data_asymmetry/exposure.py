@@ -4,8 +4,6 @@ A battle has two models, so that it counts as two *participations*. The interval
 rate is that of Clopper and Pearson (1934).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -9,8 +9,6 @@ Style control fits Bradley and Terry's model (1952) by maximum likelihood, with 
 differences of style as covariates.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ agreement of a benchmark with the Arena, and a linear model of a learner that
 is taught two tasks at once.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 If scores at listing were selected for luck, they fall once fresh votes come in.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy import stats

@@ -10,8 +10,6 @@ as in David and Nagaraja (2003), sections 2.1 and 3.1; the split into skill and
 luck is the regression of skill on estimate, as in Efron (2011), equation 1.4.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

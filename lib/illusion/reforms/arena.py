@@ -5,8 +5,6 @@ time. What the arena may decide is in :class:`~illusion.reforms.scenario.Rules`;
 it may not, in :class:`~illusion.reforms.scenario.World`.
 """
 
-from __future__ import annotations
-
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields
 from functools import partial

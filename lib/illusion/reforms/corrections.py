@@ -1,7 +1,5 @@
 """Two ways to correct the score of a variant that was chosen as the best."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.optimize import isotonic_regression
 

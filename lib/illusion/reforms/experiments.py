@@ -4,8 +4,6 @@
 two cores, and writes ``arena_runs.csv`` and ``arena_grid.csv`` into that folder.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterator

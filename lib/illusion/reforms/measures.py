@@ -1,7 +1,5 @@
 """What an arena's rules do, on thirteen measures, and how sure that is."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """What a simulated arena is given, what it may decide, and what comes out."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

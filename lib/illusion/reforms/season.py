@@ -1,7 +1,5 @@
 """How a season of the simulated arena is played, week by week."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import expit
 

@@ -6,8 +6,6 @@ inactive and not listed. The words and the percentages by licence class are thos
 of Singh et al. (2025), section 5 and its appendix.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from itertools import product
 

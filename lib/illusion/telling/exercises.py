@@ -4,8 +4,6 @@ The book keeps no answers, only digests of them. They are made from the solution
 by ``python -m bookbuild renew``, and the tests run both.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ Each option opens and closes by itself (the browser's own ``details``), so that 
 quiz works by keyboard, with a screen reader, without a script and in JupyterLab.
 """
 
-from __future__ import annotations
-
 import html
 import tomllib
 from dataclasses import dataclass
