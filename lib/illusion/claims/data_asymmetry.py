@@ -58,7 +58,7 @@ def window(licence_class: str) -> tuple[float, float]:
         exposure.without_early(total, share / 100, early_votes(), part)
         for part in (split.max(), split.min())
     ]
-    return 100 * float(ends[0]), 100 * float(ends[1])
+    return 100 * ends[0], 100 * ends[1]
 
 
 def by_class(licence_class: str) -> Finding:
@@ -79,9 +79,9 @@ def by_provider(*names: str) -> Finding:
     share of all.
     """
     total = listed_models()["votes"].sum()
-    share = float(percent("organisation")[list(names)].sum()) / 100
+    share = percent("organisation")[list(names)].sum() / 100
     low, high = (
-        100 * float(exposure.without_early(total, share, early_votes(), part))
+        100 * exposure.without_early(total, share, early_votes(), part)
         for part in (min(2 * share, 1.0), 0.0)
     )
     table = data.load("provider_shares").query("source == 'paper'").set_index("group")
@@ -98,7 +98,7 @@ def by_provider(*names: str) -> Finding:
 
 def by_lmarena(name: str) -> Finding:
     """Share of a provider in all votes to April 2025."""
-    ours = float(percent("organisation")[name])
+    ours = percent("organisation")[name]
     why = f"{name} has {ours:.1f}% of the votes on the board of 24 April 2025."
     return Finding(ours, why)
 
@@ -106,7 +106,7 @@ def by_lmarena(name: str) -> Finding:
 def times_68() -> Finding:
     """Ratio of the four largest to the four academic labs."""
     share = percent("organisation")
-    four, academic = (float(share[names].sum()) for names in (FOUR, ACADEMIC))
+    four, academic = (share[names].sum() for names in (FOUR, ACADEMIC))
     why = f"{four:.1f}% against {academic:.2f}% of all votes to April 2025."
     return Finding(four / academic, why)
 
@@ -133,12 +133,12 @@ def highest() -> Finding:
 
 def open_models() -> Finding:
     """Share of open models: of participations, and of battles that hold one."""
-    ours = 100 - float(percent("licence_class")["proprietary"])
+    ours = 100 - percent("licence_class")["proprietary"]
     kind = data.load("board_2024-08").set_index("model")["licence_class"]
     # The one model of the votes that is not on that board is GPT-4o.
     opened = kind.fillna("proprietary").where(lambda k: k == "proprietary", "open")
     table = exposure.battle_shares(ranking.public_votes(), opened)
-    involving = 100 * float(table["battles"]["open"])
+    involving = 100 * table["battles"]["open"]
     why = (
         f"{ours:.1f}% of participations to April 2025; but {involving:.0f}% of battles "
         "to August 2024 had an open model. 8.8% counts open-source models only."
@@ -181,7 +181,7 @@ def rate(provider: str) -> Finding:
         f"{interval.low:.0%} to {interval.high:.0%}, and a maximum over days is high "
         "by selection."
     )
-    return Finding(100 * k / n, why, error=100 * float(np.sqrt(k * (n - k) / n**3)))
+    return Finding(100 * k / n, why, error=100 * np.sqrt(k * (n - k) / n**3))
 
 
 def api() -> Finding:

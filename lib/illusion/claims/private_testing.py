@@ -42,13 +42,13 @@ def v1_spread() -> selection.SpreadFit:
 def tie_rate() -> float:
     """Return the share of ties among the public votes."""
     votes = ranking.public_votes()
-    return float(votes.ties.sum() / votes.n_battles)
+    return votes.ties.sum() / votes.n_battles
 
 
 def final_spread() -> tuple[float, float]:
     """Return spread of skill and standard error of the paper's final version."""
     votes = int(setting(PAPER_FINAL, "votes"))
-    error = float(selection.standard_error(votes, tie_rate()))
+    error = selection.standard_error(votes, tie_rate())
     return setting(PAPER_FINAL, "skill_sd"), error
 
 
@@ -111,9 +111,7 @@ def gain_lmarena() -> Finding:
 def ten_times() -> Finding:
     """Ratio of the paper's gains to LMArena's, at 50 variants."""
     gains = published_gains().query("n_variants == 50")["gain_points"]
-    v1, final = (
-        float(gains[source] / gains[LMARENA]) for source in (PAPER_V1, PAPER_FINAL)
-    )
+    v1, final = (gains[s] / gains[LMARENA] for s in (PAPER_V1, PAPER_FINAL))
     why = (
         f"{gains[PAPER_V1]:.0f} of the first version's figure against "
         f"{gains[LMARENA]:.0f}; against the {gains[PAPER_FINAL]:.0f} of the final "
@@ -126,7 +124,7 @@ def to_zero() -> Finding:
     """Share of the gain that fresh votes do not take away."""
     skill_sd, error = final_spread()
     spread_out = selection.best_of(50, skill_sd, error)
-    stays = float(spread_out.skill / spread_out.published)
+    stays = spread_out.skill / spread_out.published
     why = (
         "Holds for identical variants, whose gain is all luck; with a spread of "
         f"{skill_sd:.0f} points {stays:.0%} of the gain is skill, which stays."
@@ -138,7 +136,7 @@ def within_days() -> Finding:
     """Share of the curse left two weeks after listing, votes kept."""
     drift = record.after_listing(copies("2025-05-13"), [14], listed_by="2025-04-24")
     drift = drift[drift["first_date"] > listing.FIRST]
-    left = float((1 - drift["frac_new"]).median())
+    left = (1 - drift["frac_new"]).median()
     why = (
         f"If the votes that chose are kept, about {left:.0%} is left: so much of the "
         f"votes of the median of {len(drift)} new models was older than the listing. "
@@ -151,7 +149,7 @@ def nba() -> Finding:
     """Whether most of the published lead is skill, with and without a spread."""
     skill_sd, error = final_spread()
     apart, alike = (
-        float(lead.skill / lead.published)
+        lead.skill / lead.published
         for lead in (selection.best_of(50, tau, error) for tau in (skill_sd, 0.0))
     )
     why = (
@@ -226,7 +224,7 @@ def undisclosed() -> Finding:
     """Count the public statements on private tests before the paper."""
     paper = day_of("The Leaderboard Illusion, v1")
     several, one = (
-        float(_terms().loc[term, "date"] < paper)
+        _terms().loc[term, "date"] < paper
         for term in ("several-variants-allowed", "unreleased-models-section")
     )
     why = (
@@ -239,7 +237,7 @@ def undisclosed() -> Finding:
 def march_2024() -> Finding:
     """Dates of the policy's page and of its section on unreleased models."""
     page, section = (
-        float(_terms().loc[term, "date"].toordinal())
+        _terms().loc[term, "date"].toordinal()
         for term in ("pull-out-allowed", "unreleased-models-section")
     )
     why = (
@@ -263,7 +261,7 @@ def aya_gap(pair: str) -> Finding:
     The two intervals are taken as independent, as nothing else is public.
     """
     (first, second), errors = aya(pair)
-    gap, error = float(first - second), float(np.hypot(*errors))
+    gap, error = first - second, np.hypot(*errors)
     low, high = gap - 1.96 * error, gap + 1.96 * error
     holds = "holds" if low <= 0 <= high else "does not hold"
     why = f"Its 95% interval, {low:.0f} to {high:.0f} points, {holds} zero."
@@ -323,7 +321,7 @@ def expected_between() -> float:
     pair, errors = aya("8B identical")
     scores = neighbours().to_numpy()
     below = ndtr((scores - pair.mean()) / errors[:, None])
-    return float((below[0] * (1 - below[1]) + below[1] * (1 - below[0])).sum())
+    return (below[0] * (1 - below[1]) + below[1] * (1 - below[0])).sum()
 
 
 def november() -> Finding:

@@ -36,7 +36,7 @@ def research() -> pd.Series:
 def handful() -> Finding:
     """Fewest votes that decide the first place, in samples of the study's size."""
     fewest = fewest_of_samples()
-    low, high = float(fewest.min()), float(fewest.max())
+    low, high = fewest.min(), fewest.max()
     why = (
         f"So it is in {SAMPLES} samples of as many public votes, in the middle "
         f"{np.median(fewest):.0f}: it depends on the lead that a sample happens to "
@@ -56,7 +56,7 @@ def handful_share() -> Finding:
         f"{1e6 * found.removed / votes.n_battles:.0f} per million. The study's votes "
         "are others."
     )
-    low, high = float(share.min()), float(share.max())
+    low, high = share.min(), share.max()
     return Finding(low, why, high, "assumption", between=True)
 
 

@@ -52,7 +52,7 @@ def retraction() -> Finding:
     left = [
         effects(name).loc[("no-retraction", "inflation")] for name in (ASSUMED, "alike")
     ]
-    undone = [float(abs(row["mean"]) < 2 * row["error"]) for row in left]
+    undone = [abs(row["mean"]) < 2 * row["error"] for row in left]
     values = [f"{row['mean']:.1f} ± {row['error']:.1f}" for row in left]
     why = (
         "Publishing changes no score. For a reader who shrinks the best towards its "
@@ -101,7 +101,7 @@ def wider() -> Finding:
     met = np.zeros((1, n, n))
     met[0, votes.a, votes.b] = met[0, votes.b, votes.a] = votes.battles
     score = ranking.public_board()["score"].reindex(votes.models).to_numpy()[None]
-    tie = float(votes.ties.sum() / votes.n_battles)
+    tie = votes.ties.sum() / votes.n_battles
     plain, weighted = (
         batch.standard_errors(met, score, weighting=w, tie_rate=tie).mean()
         for w in batch.WEIGHTING
@@ -141,7 +141,7 @@ def accuracy() -> Finding:
 def clones() -> Finding:
     """Tell whether copies gain less than a standard error if providers rank them."""
     alike = world("alike")
-    error = float(selection.standard_error(alike.test_battles, alike.tie_rate))
+    error = selection.standard_error(alike.test_battles, alike.tie_rate)
     left = effects("alike").loc[("yrwr", "inflation")]
     why = (
         "With variants that are copies, first scores are "

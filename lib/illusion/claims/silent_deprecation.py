@@ -90,7 +90,7 @@ def official() -> Finding:
 def percent(name: str, column: str) -> float:
     """Percentage of a class in the split."""
     row = split().loc[name]
-    return float(100 * row[column] / row["models"])
+    return 100 * row[column] / row["models"]
 
 
 def open_percent(name: str) -> Finding:
@@ -140,7 +140,7 @@ def open_share() -> Finding:
         f"{known['open'].mean():.0%}; {ours:.1f}% if the {unseen} proprietary ones "
         "that only the paper has were all silent."
     )
-    other = float(100 * known["open"].mean())
+    other = 100 * known["open"].mean()
     return Finding(ours, why, other, "assumption")
 
 
