@@ -19,12 +19,18 @@ class Finding:
 
     Attributes
     ----------
-    ours : float or bool; our value, in the claim's unit: a day is a proleptic ordinal
-    reason : str; one sentence: why the two agree or not
-    other : float, bool or None; the same under another assumption or definition
-    depends : {"assumption", "definition"} or None; what `other` differs in
-    error : float or None; standard error of our value, if it has one
-    between : bool; whether our value may be anything from `ours` to `other`
+    ours : float or bool
+        Our value, in the claim's unit: a day is a proleptic ordinal.
+    reason : str
+        One sentence: why the two agree or not.
+    other : float, bool or None
+        The same under another assumption or definition.
+    depends : {"assumption", "definition"} or None
+        What `other` differs in.
+    error : float or None
+        Standard error of our value, if it has one.
+    between : bool
+        Whether our value may be anything from `ours` to `other`.
     """
 
     ours: float
