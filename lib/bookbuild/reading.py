@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from operator import add
 from pathlib import Path
 
 import nbformat
@@ -71,20 +72,11 @@ class Reading:
 
     def __add__(self, other: Reading) -> Reading:
         """Return both together."""
-        return Reading(
-            self.words + other.words,
-            self.lines + other.lines,
-            self.charts + other.charts,
-        )
+        return Reading(*map(add, astuple(self), astuple(other)))
 
 
 def sections(path: Path) -> dict[str, Reading]:
-    """Count what there is to read in each section of a page.
-
-    Parameters
-    ----------
-    path
-        Of a notebook, or of a page in Markdown.
+    """Count what there is to read in each section of a notebook or a Markdown page.
 
     Returns
     -------
@@ -103,7 +95,8 @@ def sections(path: Path) -> dict[str, Reading]:
             if not (solved or "remove-cell" in cell.metadata.get("tags", [])):
                 found[here] += _code(path.stem, cell)
             continue
-        for line in _unfolded(cell.source).splitlines():
+        unfolded = re.sub(r"<details\b.*?</details>", "", cell.source, flags=re.DOTALL)
+        for line in unfolded.splitlines():
             if mark := _SOLUTION.match(line):
                 solved = mark[1] == "start"
             elif line.startswith("## "):
@@ -115,26 +108,16 @@ def sections(path: Path) -> dict[str, Reading]:
 
 
 def reading(path: Path) -> Reading:
-    """Count what there is to read on a page; the parameter is :func:`sections`' own."""
+    """Count what there is to read on a page."""
     return sum(sections(path).values(), Reading())
 
 
-def running(name: str, root: Path) -> str:
+def running(name: str) -> str:
     """Return how long a notebook runs, in words, or nothing if it was not timed.
 
-    Parameters
-    ----------
-    name
-        Of its file, without the ending.
-    root
-        The tree that has the tests' cache.
-
-    Returns
-    -------
-    str
-        A bound rather than a number, since machines differ by more than seconds.
+    It is a bound rather than a number, since machines differ by more than seconds.
     """
-    file = root / RUNS
+    file = tree.ROOT / RUNS
     times = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     if name not in times:
         return ""
@@ -151,10 +134,6 @@ def _code(name: str, cell: nbformat.NotebookNode) -> Reading:
     return Reading(lines=lines, charts=drawn)
 
 
-def _unfolded(text: str) -> str:
-    return re.sub(r"<details\b.*?</details>", "", text, flags=re.DOTALL)
-
-
 def _words(text: str) -> int:
     return len(re.findall(r"[^\W\d_][\w’'-]*", _MARKUP.sub(" ", text)))
 
@@ -167,18 +146,13 @@ def _fill(app: Sphinx, doctree: nodes.document) -> None:
         if not set(titles) & set(COLUMNS):
             continue
         for row in rows:
-            found = [
-                _linked(app, link)
-                for link in row.findall(pending_xref)
-                if link["refdomain"] == "doc"
-            ]
-            total = sum(found, Reading())
-            counts = (total.words, total.lines, total.charts, round(total.minutes))
+            links = [x for x in row.findall(pending_xref) if x["refdomain"] == "doc"]
+            total = sum((_linked(app, link) for link in links), Reading())
+            counts = (*astuple(total), round(total.minutes))
             for title, number in zip(COLUMNS, counts, strict=True):
-                if found and title in titles:
-                    entry = list(row.findall(nodes.entry))[titles.index(title)]
-                    entry.clear()
-                    entry += nodes.paragraph("", f"{number}")
+                if links and title in titles:
+                    entry = nodes.entry("", nodes.paragraph("", f"{number}"))
+                    row[titles.index(title)] = entry
 
 
 def _linked(app: Sphinx, link: pending_xref) -> Reading:
@@ -191,18 +165,12 @@ def _linked(app: Sphinx, link: pending_xref) -> Reading:
 
 
 def line(path: Path) -> list[tuple[str, bool]]:
-    """Return what a page says of itself, in parts; whether each is code.
-
-    Parameters
-    ----------
-    path
-        Of the page's source.
-    """
+    """Return what a source's page says of itself, in parts; whether each is code."""
     minutes = max(1, round(reading(path).minutes))
     text = f"{minutes} minute{'s' * (minutes > 1)} to read"
     if path.suffix != ".ipynb":
         return [(f"{text}; nothing to run.", False)]
-    if runs := running(path.stem, tree.ROOT):
+    if runs := running(path.stem):
         text += f", {runs} to run"
     command = f"jupyter lab {tree.CHAPTERS}/{path.name}"
     return [(f"{text}. To rerun it: ", False), (command, True)]

@@ -21,12 +21,12 @@ from bookbuild.plain import glued, plain
 from bookbuild.site import build
 from bookbuild.tree import CONFIG, ROOT, TOC, read
 
-__all__ = ["StubError", "make", "notebooks", "pack", "stub", "without_solutions"]
+__all__ = ["StubError", "make", "pack", "stub", "without_solutions"]
 
 FOR_TEACHERS = ["instructors"]
 _SITE = (CONFIG, TOC, "_static", "references.bib", "chapters")
 _KIT = ("lib", "data", "requirements.txt", "pyproject.toml", "LICENSE", "CITATION.cff")
-_LOOKED_UP = ("glossary.md", "notation.md")
+_KIT += ("chapters/quizzes", "chapters/glossary.md", "chapters/notation.md")
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.egg-info", ".ipynb_checkpoints")
 _MARK = re.compile(
     r"^```\{solution-(?:start\} (?P<label>[\w-]+)\n.*?|end\})\n```$", re.M | re.S
@@ -74,7 +74,7 @@ def stub(label: str, solution: list[str]) -> tuple[str, str]:
     """
     trees = [ast.parse(source) for source in solution]
     last = trees[-1].body[-1] if trees and trees[-1].body else None
-    if not (isinstance(last, ast.Expr) and _is_check(last.value, label)):
+    if not last or not ast.unparse(last).startswith(f"exercises.check({label!r},"):
         raise StubError(
             f'{label}: the solution must end with exercises.check("{label}", ...).'
         )
@@ -89,7 +89,8 @@ def stub(label: str, solution: list[str]) -> tuple[str, str]:
             node.body = [*node.body[:documented], ast.Expr(ast.Constant(...))]
             work.append(ast.unparse(node))
         else:
-            own |= {n.id for n in ast.walk(node) if _is_bound(n)}
+            names = (n for n in ast.walk(node) if isinstance(n, ast.Name))
+            own |= {n.id for n in names if isinstance(n.ctx, ast.Store)}
     if hidden := (asked & own) - {"answer"}:
         raise StubError(
             f"{label}: the check uses {sorted(hidden)}, which only the solution has; "
@@ -134,7 +135,10 @@ def without_solutions(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
                 label, solution = mark["label"], []
             else:
                 if any("exercises.check(" in source for source in solution):
-                    cells += _stub_cells(label, solution)
+                    new = nbformat.v4.new_code_cell
+                    work, check = stub(label, solution)
+                    cells.append(new(work, id=f"{label}-work"[:64]))
+                    cells.append(new(check, id=f"{label}-check"[:64]))
                 label = ""
             at = mark.end()
         if not label:
@@ -148,68 +152,46 @@ def without_solutions(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
-def notebooks(chapters: Path) -> dict[str, nbformat.NotebookNode]:
-    """Return the notebooks that students run, by name.
-
-    Parameters
-    ----------
-    chapters
-        The folder of the full book's notebooks.
-
-    Returns
-    -------
-    dict of str to NotebookNode
-        Stubs for solutions, and text that JupyterLab can show. The hidden cell that
-        feeds the pages is left out.
-    """
-    found = {}
-    for path in sorted(chapters.glob("*.ipynb")):
-        notebook = nbformat.read(path, as_version=4)
-        values = glued(notebook)
-        notebook = without_solutions(notebook)
-        notebook.cells = [
-            cell
-            for cell in notebook.cells
-            if "remove-cell" not in cell.metadata.get("tags", [])
-        ]
-        for cell in notebook.cells:
-            if cell.cell_type == "markdown":
-                cell.source = plain(_for_students(cell.source), values)
-        found[path.stem] = notebook
-    return found
-
-
-def pack(path: Path, tree: Path = ROOT) -> None:
+def pack(path: Path) -> None:
     """Write the notebooks and all they need to run into a zip.
 
     Parameters
     ----------
     path
         Of the zip, which is the same again for the same files.
-    tree
-        The full book.
     """
     with tempfile.TemporaryDirectory() as folder:
-        kit = Path(folder, "kit")
-        _copy(_KIT, tree, kit)
-        shutil.copytree(tree / "chapters" / "quizzes", kit / "chapters" / "quizzes")
-        for name in _LOOKED_UP:
-            shutil.copy(tree / "chapters" / name, kit / "chapters" / name)
-        for name, notebook in notebooks(tree / "chapters").items():
-            nbformat.write(notebook, kit / "chapters" / f"{name}.ipynb")
+        kit = Path(folder)
+        _copy(_KIT, kit)
+        for source in sorted((ROOT / "chapters").glob("*.ipynb")):
+            notebook = _for_students(source)
+            values = glued(nbformat.read(source, as_version=4))
+            # The hidden cell feeds the pages.
+            notebook.cells = [
+                cell
+                for cell in notebook.cells
+                if "remove-cell" not in cell.metadata.get("tags", [])
+            ]
+            for cell in notebook.cells:
+                if cell.cell_type == "markdown":
+                    cell.source = plain(cell.source, values)
+            nbformat.write(notebook, kit / "chapters" / source.name)
         (kit / "README.md").write_text(_START, encoding="utf-8")
-        _zip(kit, path)
+        # In order and without dates.
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in sorted(p for p in kit.rglob("*") if p.is_file()):
+                entry = zipfile.ZipInfo(file.relative_to(kit).as_posix(), _DAY)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, file.read_bytes())
 
 
-def make(out: Path, tree: Path = ROOT) -> list[Path]:
+def make(out: Path) -> list[Path]:
     """Build the students' edition.
 
     Parameters
     ----------
     out
         Folder of the pages (``html/``) and of the zip.
-    tree
-        The full book.
 
     Returns
     -------
@@ -225,68 +207,37 @@ def make(out: Path, tree: Path = ROOT) -> list[Path]:
     out.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder:
         site = Path(folder, "site")
-        _copy(_SITE, tree, site)
-        toc = read(TOC, site)
+        _copy(_SITE, site)
+        toc = read(TOC)
         left = [f"chapters/{name}" for name in FOR_TEACHERS]
         toc["chapters"] = [c for c in toc["chapters"] if c["file"] not in left]
         (site / TOC).write_text(yaml.safe_dump(toc), encoding="utf-8")
         for name in left:
             (site / f"{name}.md").unlink()
         for path in (site / "chapters").glob("*.ipynb"):
-            notebook = without_solutions(nbformat.read(path, as_version=4))
-            for cell in notebook.cells:
-                if cell.cell_type == "markdown":
-                    cell.source = _for_students(cell.source)
-            nbformat.write(notebook, path)
+            nbformat.write(_for_students(path), path)
         shutil.copytree(build(site, Path(folder, "built")), out / "html")
-    pack(out / "notebooks.zip", tree)
+    pack(out / "notebooks.zip")
     return [out / "html" / "index.html", out / "notebooks.zip"]
 
 
-def _is_check(node: ast.expr, label: str) -> bool:
-    return (
-        isinstance(node, ast.Call)
-        and ast.unparse(node.func) == "exercises.check"
-        and bool(node.args)
-        and isinstance(node.args[0], ast.Constant)
-        and node.args[0].value == label
-    )
+def _for_students(path: Path) -> nbformat.NotebookNode:
+    """Return a chapter without solutions and paragraphs that link teachers' pages."""
+    notebook = without_solutions(nbformat.read(path, as_version=4))
+    link = re.compile(rf"\]\((?:{'|'.join(FOR_TEACHERS)})\.md")
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            parts = cell.source.split("\n\n")
+            cell.source = "\n\n".join(p for p in parts if not link.search(p))
+    return notebook
 
 
-def _is_bound(node: ast.AST) -> TypeGuard[ast.Name]:
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-
-
-def _stub_cells(label: str, solution: list[str]) -> list[nbformat.NotebookNode]:
-    """Return the cells that a student is given."""
-    names = (f"{label}-work", f"{label}-check")
-    return [
-        nbformat.v4.new_code_cell(source, id=name[:64])
-        for name, source in zip(names, stub(label, solution), strict=True)
-    ]
-
-
-def _for_students(text: str) -> str:
-    """Return a text without the paragraphs that link a page for teachers."""
-    pages = "|".join(FOR_TEACHERS)
-    link = re.compile(rf"\]\((?:{pages})\.md")
-    return "\n\n".join(p for p in text.split("\n\n") if not link.search(p))
-
-
-def _copy(names: tuple[str, ...], tree: Path, to: Path) -> None:
-    to.mkdir(parents=True)
+def _copy(names: tuple[str, ...], to: Path) -> None:
+    """Copy files and folders of the tree."""
     for name in names:
-        path = tree / name
+        path = ROOT / name
+        (to / name).parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             shutil.copytree(path, to / name, ignore=_LEFT_OUT)
         else:
             shutil.copy(path, to / name)
-
-
-def _zip(folder: Path, path: Path) -> None:
-    """Write the files of a folder, in order and without their dates."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(p for p in folder.rglob("*") if p.is_file()):
-            entry = zipfile.ZipInfo(file.relative_to(folder).as_posix(), _DAY)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, file.read_bytes())

@@ -12,38 +12,18 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD, CHAPTERS, CONFIG, TOC = "_build", "chapters", "_config.yml", "_toc.yml"
 
 
-def read(name: str = CONFIG, root: Path | None = None) -> dict[str, Any]:
-    """Read a YAML file at the tree's root, such as the settings.
-
-    Parameters
-    ----------
-    name
-        Of the file.
-    root
-        Of another tree than this one.
-    """
-    return yaml.safe_load(((root or ROOT) / name).read_text(encoding="utf-8"))
+def read(name: str = CONFIG) -> dict[str, Any]:
+    """Return what a YAML file at the tree's root says, such as the settings."""
+    return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
 
 
-def pages(root: Path | None = None) -> list[str]:
-    """Return the book's pages, such as ``"chapters/ranking"``, in reading order.
-
-    Parameters
-    ----------
-    root
-        As for :func:`read`.
-    """
-    names = parse_toc_yaml((root or ROOT) / TOC)
+def pages() -> list[str]:
+    """Return the book's pages, such as ``"chapters/ranking"``, in reading order."""
+    names = parse_toc_yaml(ROOT / TOC)
     return [name.removesuffix(".ipynb").removesuffix(".md") for name in names]
 
 
-def notebooks(root: Path | None = None) -> dict[str, Path]:
-    """Return the notebooks among the book's pages by name, in reading order.
-
-    Parameters
-    ----------
-    root
-        As for :func:`read`.
-    """
-    paths = ((root or ROOT) / f"{page}.ipynb" for page in pages(root))
+def notebooks() -> dict[str, Path]:
+    """Return the notebooks among the book's pages by name, in reading order."""
+    paths = (ROOT / f"{page}.ipynb" for page in pages())
     return {path.stem: path for path in paths if path.exists()}

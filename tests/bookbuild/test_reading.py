@@ -165,14 +165,15 @@ def test_whole_runs_are_timed_and_others_are_not():
     }
 
 
-def test_running_is_said_as_a_bound(tmp_path):
-    assert reading.running("ranking", tmp_path) == ""
+def test_running_is_said_as_a_bound(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading.tree, "ROOT", tmp_path)
+    assert reading.running("ranking") == ""
     file = tmp_path / reading.RUNS
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({"ranking": 59.9, "reforms": 60.1}), "utf-8")
-    assert reading.running("ranking", tmp_path) == "under a minute"
-    assert reading.running("reforms", tmp_path) == "under 2 minutes"
-    assert reading.running("index", tmp_path) == ""
+    assert reading.running("ranking") == "under a minute"
+    assert reading.running("reforms") == "under 2 minutes"
+    assert reading.running("index") == ""
 
 
 def test_the_tests_leave_their_times_where_the_build_looks(pytestconfig, monkeypatch):

@@ -16,14 +16,15 @@ def test_every_page_of_the_book_is_there():
     assert tree.read()["title"]
 
 
-def test_pages_stand_in_reading_order(tmp_path):
+def test_pages_stand_in_reading_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(tree, "ROOT", tmp_path)
     (tmp_path / "_toc.yml").write_text(
         "format: jb-book\nroot: z.md\nparts:\n- chapters:\n"
         "  - file: y\n    sections:\n    - file: x.ipynb\n  - file: a\n"
     )
     (tmp_path / "x.ipynb").touch()
-    assert tree.pages(tmp_path) == ["z", "y", "x", "a"]
-    assert tree.notebooks(tmp_path) == {"x": tmp_path / "x.ipynb"}
+    assert tree.pages() == ["z", "y", "x", "a"]
+    assert tree.notebooks() == {"x": tmp_path / "x.ipynb"}
 
 
 @pytest.mark.parametrize("spelled", ["parents[", '"_toc.yml"', '"_config.yml"'])
