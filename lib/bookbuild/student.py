@@ -12,7 +12,6 @@ import shutil
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import TypeGuard
 
 import nbformat
 import yaml
