@@ -110,7 +110,7 @@ def bootstrap(
 
     The replicates are refitted together, with the Hessian of the data for all
     (a chord method): more steps than Newton's, but cheap ones. A replicate that
-    does not settle so is fitted by :func:`maximise`.
+    does not settle so is fitted by :func:`~illusion.rating.likelihood.maximise`.
 
     Parameters
     ----------
