@@ -26,7 +26,7 @@ def keep(monkeypatch):
         return pd.DataFrame(rows, columns=["exercise", "part", "digest"])
 
     monkeypatch.setattr(data, "load", load)
-    monkeypatch.setattr(exercises, "_seen", {})
+    monkeypatch.setattr(exercises, "seen", {})
 
     def keep(label, answer, within=None):
         check(label, answer, within)

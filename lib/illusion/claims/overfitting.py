@@ -86,7 +86,7 @@ def benchmark() -> Finding:
         f"{setup()['opponent']}. Its first abstract said 'on the arena distribution', "
         "the second 'on ArenaHard'."
     )
-    return Finding(setup()["prompts"], why)
+    return Finding(int(setup()["prompts"]), why)
 
 
 def english() -> Finding:
