@@ -47,6 +47,14 @@ def load(name: str) -> pd.DataFrame:
         If the table's file, or the description of all of them, is missing.
     """
     record = _record(name)
+    path, expected = record["path"], record["hash"]
+    content = _read(path)
+    if (actual := _digest(content)) != expected:
+        raise ValueError(
+            f"data/{path} is not the file that was described: its digest is "
+            f"{actual[:19]}, expected {expected[:19]}. Restore it with `git checkout "
+            f"-- data/{path}`; if the change is meant, run `python -m bookbuild renew`."
+        )
     dtypes, dates = {}, []
     for field in record["schema"]["fields"]:
         if field["type"] == "date":
@@ -55,8 +63,8 @@ def load(name: str) -> pd.DataFrame:
             gaps = not field.get("constraints", {}).get("required", False)
             dtypes[field["name"]] = _DTYPES[field["type"]][gaps]
     return pd.read_csv(
-        io.BytesIO(_checked_bytes(record)),
-        compression="gzip" if record["path"].endswith(".gz") else None,
+        io.BytesIO(content),
+        compression="gzip" if path.endswith(".gz") else None,
         dtype=dtypes,
         parse_dates=dates,
         date_format="%Y-%m-%d",
@@ -133,19 +141,6 @@ def _find(package: dict, name: str) -> dict:
         return records[name]
     names = ", ".join(sorted(records))
     raise ValueError(f"There is no table {name!r} in data/. The tables are: {names}.")
-
-
-def _checked_bytes(record: dict) -> bytes:
-    path, expected = record["path"], record["hash"]
-    content = _read(path)
-    actual = _digest(content)
-    if actual == expected:
-        return content
-    raise ValueError(
-        f"data/{path} is not the file that was described: its digest is "
-        f"{actual[:19]}, expected {expected[:19]}. Restore it with `git checkout -- "
-        f"data/{path}`; if the change is meant, run `python -m bookbuild renew`."
-    )
 
 
 def _digest(content: bytes) -> str:

@@ -28,9 +28,8 @@ def early_shares() -> pd.DataFrame:
     """
     weights = data.load("sampling_weights_by_licence")
     weights = weights[weights["date"] < "2024-01-01"]
-    table = weights.pivot_table("share_pct", "date", "licence_class").drop(
-        columns="not on board"
-    )
+    table = weights.pivot_table("share_pct", "date", "licence_class")
+    table = table.drop(columns="not on board")
     return table.div(table.sum(axis="columns"), axis="index")
 
 
@@ -49,16 +48,11 @@ def window(licence_class: str) -> tuple[float, float]:
     From no vote before to :func:`early_votes`, split among the classes as in any
     version of the sampling weights of 2023.
     """
-    total, share = (
-        listed_models()["votes"].sum(),
-        percent("licence_class")[licence_class],
-    )
-    split = early_shares()[licence_class]
-    ends = [
-        exposure.without_early(total, share / 100, early_votes(), part)
-        for part in (split.max(), split.min())
-    ]
-    return 100 * ends[0], 100 * ends[1]
+    total = listed_models()["votes"].sum()
+    share, split = percent("licence_class"), early_shares()[licence_class]
+    most, least = split.max(), split.min()
+    rest = partial(exposure.without_early, total, share[licence_class] / 100)
+    return 100 * rest(early_votes(), most), 100 * rest(early_votes(), least)
 
 
 def by_class(licence_class: str) -> Finding:

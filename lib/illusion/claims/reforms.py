@@ -120,12 +120,8 @@ def representative() -> Finding:
         f"into their true order, "
         f"{moved('drift 100', 'inverse-frequency')} if tasks shift much."
     )
-    return Finding(
-        uneven[1] < uneven[0],
-        why,
-        clearly(ASSUMED, "inverse-frequency", "tau") > 0,
-        "definition",
-    )
+    truer = clearly(ASSUMED, "inverse-frequency", "tau") > 0
+    return Finding(uneven[1] < uneven[0], why, truer, "definition")
 
 
 def accuracy() -> Finding:

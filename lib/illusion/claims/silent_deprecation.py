@@ -140,8 +140,7 @@ def open_share() -> Finding:
         f"{known['open'].mean():.0%}; {ours:.1f}% if the {unseen} proprietary ones "
         "that only the paper has were all silent."
     )
-    other = 100 * known["open"].mean()
-    return Finding(ours, why, other, "assumption")
+    return Finding(ours, why, 100 * known["open"].mean(), "assumption")
 
 
 def open_more() -> Finding:
@@ -166,12 +165,8 @@ def not_unequal() -> Finding:
         f"of those, {named[False]:.0%} of the proprietary and {named[True]:.0%} of the "
         "open ones had been listed."
     )
-    return Finding(
-        row["lower"] <= 0 <= row["upper"],
-        why,
-        abs(named[False] - named[True]) < 0.05,
-        "definition",
-    )
+    alike = abs(named[False] - named[True]) < 0.05
+    return Finding(row["lower"] <= 0 <= row["upper"], why, alike, "definition")
 
 
 def not_opaque() -> Finding:
@@ -183,8 +178,7 @@ def not_opaque() -> Finding:
         f"The rule was public from {day_in_words(rule)}; of the inactive models, "
         f"{named:.0%} were named in public before the paper, and all by June 2025."
     )
-    everyone = known.loc[known["inactive"], "on_retired_page"].all()
-    if not everyone:
+    if not known.loc[known["inactive"], "on_retired_page"].all():
         raise ValueError("Some inactive model is not on the page of June 2025.")
     return Finding(rule < paper, why, named > 0.95, "definition")
 

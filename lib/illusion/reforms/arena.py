@@ -111,7 +111,7 @@ def simulate(
     """
     sizes = [min(_AT_ONCE, n_replicates - i) for i in range(0, n_replicates, _AT_ONCE)]
     served, private = _served(cast, world, rules)
-    play = partial(_play, cast, world, rules, served, private, seed)
+    play = partial(_play, (cast, world, rules), (served, private), seed)
     bar = partial(tqdm, total=len(sizes), disable=not progress, unit=" blocks")
     if processes == 1:
         blocks = list(bar(map(play, range(len(sizes)), sizes)))
@@ -144,15 +144,6 @@ def _served(cast: Cast, world: World, rules: Rules) -> tuple[np.ndarray, int]:
 
 
 @one_thread
-def _play(
-    cast: Cast,
-    world: World,
-    rules: Rules,
-    served: np.ndarray,
-    private: int,
-    seed: int,
-    block: int,
-    size: int,
-) -> Season:
+def _play(given: tuple, battles: tuple, seed: int, block: int, size: int) -> Season:
     """Play a block of replicates."""
-    return Block(cast, world, rules, size, [seed, block]).play(served, private)
+    return Block(*given, size, [seed, block]).play(*battles)

@@ -25,16 +25,13 @@ class Cast:
 
     Attributes
     ----------
-    provider : ndarray, shape (models,)
-        Who made each.
-    licence_class : ndarray of str, shape (models,)
-        "proprietary", "open-weight" or "open-source".
+    provider, licence_class : ndarray of str, shape (models,)
+        Who made each, and "proprietary", "open-weight" or "open-source".
     skill : ndarray, shape (models,)
         True score, Elo points; of variants, the mean of the family.
-    listed : ndarray of int, shape (models,)
-        Week from which each is on the board; 0 if it was before.
-    silent : ndarray of int, shape (models,)
-        Week from which each has no battles if removal is "silent".
+    listed, silent : ndarray of int, shape (models,)
+        Week from which each is on the board, 0 if it was before, and week from which
+        it has no battles if removal is "silent".
     battles : ndarray, shape (models,)
         Battles of each before the first week.
     variants : ndarray of int, shape (models,)

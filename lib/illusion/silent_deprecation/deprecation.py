@@ -140,7 +140,7 @@ def logistic(X: pd.DataFrame, y: pd.Series) -> pd.DataFrame:
     outcome = np.asarray(y, dtype=float)
     if np.isnan(design).any() or np.isnan(outcome).any():
         raise ValueError("A term or the outcome is missing in some row: drop the row.")
-    if len(set(outcome)) != 2 or not set(outcome) <= {0, 1}:
+    if set(outcome) != {0, 1}:
         raise ValueError("The outcome must be yes in some rows and no in others.")
     if np.linalg.matrix_rank(design) < design.shape[1]:
         raise ValueError(
