@@ -412,7 +412,7 @@ def test_what_the_table_says_is_text(show, shown, monkeypatch):
     ],
 )
 def test_in_words(number, unit, words):
-    assert ledger.in_words(number, unit) == words
+    assert ledger._in_words(number, unit) == words
 
 
 # Samples of the values, computed here in another way.

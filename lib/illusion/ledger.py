@@ -195,20 +195,8 @@ def anchor(name: str) -> str:
     return name.replace(".", "-")
 
 
-def in_words(number: float, unit: str) -> str:
-    """Write a number of the ledger with its unit.
-
-    Parameters
-    ----------
-    number : float
-        A day as its ordinal, yes as 1; NaN if there is none.
-    unit : str
-        As in ``claims.csv``.
-
-    Returns
-    -------
-    str
-    """
+def _in_words(number: float, unit: str) -> str:
+    """Write a number with its unit; a day is its ordinal, yes is 1, NaN is none."""
     if pd.isna(number):
         return "–"
     if unit == "date":
@@ -283,14 +271,14 @@ def _number(value: str | float, unit: str | float) -> float:
 def _row(claim: pd.Series, attributes: str, text: str) -> str:
     party = claim["party"]
     second_hand = ", read second-hand" if claim["evidence"] == "secondary" else ""
-    ours = in_words(claim["ours"], claim["unit"])
+    ours = _in_words(claim["ours"], claim["unit"])
     if claim["between"]:
         low, high = sorted([claim["ours"], claim["other"]])
-        ours = f"{low:.1f} to {in_words(high, claim['unit'])}"
+        ours = f"{low:.1f} to {_in_words(high, claim['unit'])}"
     if pd.notna(claim["error"]):
-        ours += f" (standard error {in_words(claim['error'], claim['unit'])})"
+        ours += f" (standard error {_in_words(claim['error'], claim['unit'])})"
     cells = {
-        "Published": escape(in_words(claim["value"], claim["unit"])),
+        "Published": escape(_in_words(claim["value"], claim["unit"])),
         "This book": escape(ours),
         "Verdict": f"<b>{claim['verdict']}</b>. {escape(claim['reason'])}",
     }

@@ -74,16 +74,8 @@ class ChartError(ValueError):
 
 
 @alt.theme.register("book", enable=True)
-def theme() -> alt.theme.ThemeConfig:
-    """Return the book's chart theme.
-
-    Text and lines are ``currentColor``, so that one drawing serves a light
-    and a dark page.
-
-    Returns
-    -------
-    altair.theme.ThemeConfig
-    """
+def _theme() -> alt.theme.ThemeConfig:
+    # Text and lines are currentColor: one drawing serves a light and a dark page.
     ink = {f"{part}Color": "currentColor" for part in ("label", "title")}
     text = {"labelFontSize": 13, "titleFontSize": 13, "titleFontWeight": 600}
     # Altair's type wants every colour and option written out in place.
@@ -282,23 +274,10 @@ def _rename(spec: Mapping[str, Any]) -> dict[str, Any]:
         names[name] = f"{stem}_{counts[stem]}"
     if not names:
         return dict(spec)
+    # Such names stand in no text and in no row: all of the chart can be searched.
     longest_first = sorted(names, key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, longest_first)))
-
-    def replace(node: Any) -> Any:
-        if isinstance(node, str):
-            return pattern.sub(lambda match: names[match[0]], node)
-        if isinstance(node, Mapping):
-            return {k: v if k in _TEXTS else replace(v) for k, v in node.items()}
-        if isinstance(node, list):
-            return [replace(item) for item in node]
-        return node
-
-    renamed = replace(spec)
-    if "datasets" in spec:
-        tables = spec["datasets"].items()
-        renamed["datasets"] = {names[name]: table for name, table in tables}
-    return renamed
+    return json.loads(pattern.sub(lambda match: names[match[0]], json.dumps(spec)))
 
 
 def _round(text: str) -> float:
