@@ -120,15 +120,13 @@ def battle_shares(counts: PairCounts, group: pd.Series) -> pd.DataFrame:
     if of.isna().any():
         raise ValueError(f"{list(of.index[of.isna()])} have no group; name one.")
     a, b = of.to_numpy()[counts.a], of.to_numpy()[counts.b]
-    rows = {}
-    for name in sorted(set(of)):
-        sides = (a == name).astype(int) + (b == name)
-        rows[name] = (
-            (sides * counts.battles).sum() / (2 * counts.n_battles),
-            counts.battles[sides > 0].sum() / counts.n_battles,
-        )
-    columns = ["participations", "battles"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    names = np.array(sorted(set(of)), dtype=object)
+    sides = (a == names[:, None]).astype(int) + (b == names[:, None])
+    table = {
+        "participations": sides @ counts.battles / (2 * counts.n_battles),
+        "battles": (sides > 0) @ counts.battles / counts.n_battles,
+    }
+    return pd.DataFrame(table, names)
 
 
 def largest_rate(battles: np.ndarray, rate: float, n_models: int) -> LargestRate:

@@ -134,12 +134,8 @@ class Goodhart:
     ----------
     predicted : ndarray
         Arena score that the provider expects from its own estimate.
-    arena : ndarray
-        Arena score that it gets.
-    controlled : ndarray
-        Score under style control.
-    quality : ndarray
-        True quality.
+    arena, controlled, quality : ndarray
+        Arena score that it gets; score under style control; true quality.
     """
 
     predicted: np.ndarray
