@@ -179,7 +179,7 @@ def reader(request, browser):
     context.close()
 
 
-@pytest.mark.parametrize("name", [*PAGES, "search.html", "genindex.html"])
+@pytest.mark.parametrize("name", [*PAGES, "search.html"])
 def test_page_reads_well(reader, address, axe, name):
     way, context = reader
     page, visit = watch(context, address)

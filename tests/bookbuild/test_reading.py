@@ -206,6 +206,9 @@ def test_what_a_page_says_of_itself(chapter, monkeypatch):
 def test_every_page_says_how_to_rerun_it(site, name, monkeypatch):
     page = (site / f"chapters/{name}.html").read_text("utf-8")
     found = re.findall(r'<p class="rerun">(.*?)</p>', page, re.S)
+    if name == "library":  # its functions are looked up, not read
+        assert not found
+        return
     assert len(found) == 1
     shown = " ".join(re.sub(r"<[^>]+>", "", found[0]).split())
     # The site may be older than the last run of the tests.
