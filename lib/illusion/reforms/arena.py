@@ -144,6 +144,12 @@ def _served(cast: Cast, world: World, rules: Rules) -> tuple[np.ndarray, int]:
 
 
 @one_thread
-def _play(given: tuple, battles: tuple, seed: int, block: int, size: int) -> Season:
+def _play(
+    given: tuple[Cast, World, Rules],
+    battles: tuple[np.ndarray, int],
+    seed: int,
+    block: int,
+    size: int,
+) -> Season:
     """Play a block of replicates."""
     return Block(*given, size, [seed, block]).play(*battles)
