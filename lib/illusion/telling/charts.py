@@ -73,7 +73,6 @@ class ChartError(ValueError):
     """A chart that the book cannot show, with what to change."""
 
 
-@alt.theme.register("book", enable=True)
 def _theme() -> alt.theme.ThemeConfig:
     # Text and lines are currentColor: one drawing serves a light and a dark page.
     ink = {f"{part}Color": "currentColor" for part in ("label", "title")}
@@ -293,5 +292,6 @@ def _round(text: str) -> float:
 # Altair's own refusal suggests ways out that a page does not have; ours is in
 # render.
 alt.data_transformers.disable_max_rows()
+alt.theme.register("book", enable=True)(_theme)
 alt.renderers.register("book", render)
 alt.renderers.enable("book")
