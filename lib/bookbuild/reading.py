@@ -151,8 +151,9 @@ def _fill(app: Sphinx, doctree: nodes.document) -> None:
             counts = (*astuple(total), round(total.minutes))
             for title, number in zip(COLUMNS, counts, strict=True):
                 if links and title in titles:
-                    entry = nodes.entry("", nodes.paragraph("", f"{number}"))
-                    row[titles.index(title)] = entry
+                    entry = [*row.findall(nodes.entry)][titles.index(title)]
+                    entry.clear()
+                    entry += nodes.paragraph("", f"{number}")
 
 
 def _linked(app: Sphinx, link: pending_xref) -> Reading:
