@@ -10,7 +10,7 @@ import io
 import json
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,6 @@ __all__ = ["describe", "renew"]
 
 _ASK = "from illusion.telling import exercises\nimport json\n"
 _ASK += "print(json.dumps(exercises.seen))"
-# The order in which a table's description is written.
-_ORDER = ("name", "path", "title", "description", "profile", "hash", "bytes", "rows")
-_ORDER += ("totals", "sources", "licenses", "licenseNote", "builder", "consumers")
-_ORDER += ("schema",)
-_FIELD = ("name", "type", "description", "unit", "constraints")
 _LIST = """# The tables
 
 Made from `datapackage.json` by `python -m bookbuild renew`. That file also has all
@@ -42,13 +37,8 @@ every column.
 """
 
 
-def renew(root: Path | None = None) -> Iterator[str]:
-    """Bring a tree up to date.
-
-    Parameters
-    ----------
-    root
-        Of another tree than this one.
+def renew() -> Iterator[str]:
+    """Bring the tree up to date.
 
     Yields
     ------
@@ -60,25 +50,25 @@ def renew(root: Path | None = None) -> Iterator[str]:
     BuildError
         A table without a description, or a cell that fails.
     """
-    root = root or tree.ROOT
-    yield from describe(root)
-    known = root / tree.BUILD / "renewed.json"
+    yield from describe()
+    known = tree.ROOT / tree.BUILD / "renewed.json"
     fresh = json.loads(known.read_text("utf-8")) if known.exists() else {}
     # The landing page, which comes first, shows what the chapters have found.
-    first, *rest = tree.notebooks(root).values()
+    first, *rest = tree.notebooks().values()
     for path in (*rest, first):
-        around = _around(root, set(rest) if path == first else set())
-        if fresh.get(path.stem) == around + _own(root, path):
+        around = _around(rest if path == first else [])
+        if fresh.get(path.stem) == around + _own(path):
             continue
-        yield from _run_again(root, path)
+        yield from _run_again(path)
         # What was there before the run: a file that changed meanwhile counts as new.
-        fresh[path.stem] = around + _own(root, path)
+        fresh[path.stem] = around + _own(path)
         known.parent.mkdir(exist_ok=True)
         known.write_text(json.dumps(fresh), "utf-8")
 
 
-def _around(root: Path, others: set[Path]) -> str:
+def _around(others: Sequence[Path]) -> str:
     """Digest what a notebook's outputs depend on beside it, and other notebooks."""
+    root = tree.ROOT
     package = json.loads((root / "data" / "datapackage.json").read_text("utf-8"))
     tables = [
         (each["name"], each["hash"], each["schema"])
@@ -94,25 +84,26 @@ def _around(root: Path, others: set[Path]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _own(root: Path, path: Path) -> str:
+def _own(path: Path) -> str:
     """Digest a notebook and its answers."""
-    answers = pd.read_csv(root / "data" / "answers.csv").query("chapter == @path.stem")
+    file = tree.ROOT / "data" / "answers.csv"
+    answers = pd.read_csv(file).query("chapter == @path.stem")
     content = path.read_bytes() + answers.to_csv(index=False).encode()
     return hashlib.sha256(content).hexdigest()
 
 
-def _run_again(root: Path, path: Path) -> Iterator[str]:
+def _run_again(path: Path) -> Iterator[str]:
     """Renew a notebook's answers and its outputs."""
     before = path.read_text("utf-8")
     notebook, answers = _run(path)
-    if _keep_answers(root, path.stem, answers):
+    if _keep_answers(path.stem, answers):
         yield f"data/answers.csv: answers of {path.stem}"
-        yield from describe(root)
+        yield from describe()
         notebook, _ = _run(path)  # what is said of an answer depends on those kept
     after = nbformat.writes(notebook) + "\n"
     if after != before:
         path.write_text(after, "utf-8")
-        yield f"{path.relative_to(root)}: outputs"
+        yield f"{path.relative_to(tree.ROOT)}: outputs"
 
 
 def _run(path: Path) -> tuple[nbformat.NotebookNode, dict[str, list[str]]]:
@@ -137,10 +128,10 @@ def _run(path: Path) -> tuple[nbformat.NotebookNode, dict[str, list[str]]]:
     return notebook, json.loads(notebook.cells.pop().outputs[0].text)
 
 
-def _keep_answers(root: Path, chapter: str, found: dict[str, list[str]]) -> bool:
+def _keep_answers(chapter: str, found: dict[str, list[str]]) -> bool:
     """Keep the digests of a chapter's answers; return whether they have changed."""
-    file = root / "data" / "answers.csv"
-    kept = pd.read_csv(file)
+    folder = tree.ROOT / "data"
+    kept = pd.read_csv(folder / "answers.csv")
     rows = [
         (chapter, label, part, digest)
         for label, digests in found.items()
@@ -150,21 +141,16 @@ def _keep_answers(root: Path, chapter: str, found: dict[str, list[str]]) -> bool
     rows.sort(key=itemgetter(0))
     if rows == list(kept.itertuples(index=False, name=None)):
         return False
-    data.keep(pd.DataFrame(rows, columns=list(kept)), "answers", file.parent)
+    data.keep(pd.DataFrame(rows, columns=list(kept)), "answers", folder)
     return True
 
 
-def describe(root: Path | None = None) -> Iterator[str]:
+def describe() -> Iterator[str]:
     """Bring the descriptions of the tables, and their list, up to date.
 
     By hand, a table needs name (and path, if it is compressed), title, description,
     sources, licenses and builder, and each column name, description and, for a number,
     unit. The rest is filled in; a type and constraints that are there are kept.
-
-    Parameters
-    ----------
-    root
-        As for :func:`renew`.
 
     Yields
     ------
@@ -176,13 +162,13 @@ def describe(root: Path | None = None) -> Iterator[str]:
     BuildError
         A file that is not described, or whose columns are others.
     """
-    folder = (root or tree.ROOT) / "data"
+    folder = tree.ROOT / "data"
     file = folder / "datapackage.json"
     package = json.loads(file.read_text("utf-8"))
     records = package["resources"]
-    code = _code(folder.parent)
-    for place, record in enumerate(records):
-        records[place] = _filled(record, folder, code)
+    code = _code()
+    for record in records:
+        _fill(record, folder, code)
     files = {path.name for path in folder.iterdir() if path.suffix in (".csv", ".gz")}
     if lost := files - {record["path"] for record in records}:
         raise BuildError(
@@ -210,24 +196,23 @@ def _line(record: dict[str, Any]) -> str:
     )
 
 
-def _code(root: Path) -> dict[str, str]:
+def _code() -> dict[str, str]:
     """Return the code of all notebooks and modules by their paths."""
     code = {}
-    for file in sorted(root.glob("chapters/*.ipynb")):
-        cells = json.loads(file.read_text("utf-8"))["cells"]
-        sources = ("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+    for file in sorted(tree.ROOT.glob("chapters/*.ipynb")):
+        cells = nbformat.read(file, as_version=4).cells
+        sources = (cell.source for cell in cells if cell.cell_type == "code")
         code[f"chapters/{file.name}"] = "\n".join(sources)
-    for file in sorted(root.glob("lib/**/*.py")):
-        code[file.relative_to(root).as_posix()] = file.read_text("utf-8")
+    for file in sorted(tree.ROOT.glob("lib/**/*.py")):
+        code[file.relative_to(tree.ROOT).as_posix()] = file.read_text("utf-8")
     return code
 
 
-def _filled(
-    record: dict[str, Any], folder: Path, code: dict[str, str]
-) -> dict[str, Any]:
+def _fill(record: dict[str, Any], folder: Path, code: dict[str, str]) -> None:
     """Fill in what a table's file, and those who load it, tell of it."""
     name = record["name"]
-    record = {"path": f"{name}.csv", "profile": "tabular-data-resource"} | record
+    record.setdefault("path", f"{name}.csv")
+    record.setdefault("profile", "tabular-data-resource")
     try:
         content = (folder / record["path"]).read_bytes()
     except FileNotFoundError:
@@ -250,7 +235,6 @@ def _filled(
             field["type"] = _type(table[column])
             if table[column].notna().all():
                 field["constraints"] = {"required": True} | field.get("constraints", {})
-    record["schema"]["fields"] = [_sorted(field, _FIELD) for field in fields.values()]
     loads = re.compile(rf"""\bload\(\s*["']{re.escape(name)}["']""")
     record |= {
         "hash": f"sha256:{hashlib.sha256(content).hexdigest()}",
@@ -258,7 +242,6 @@ def _filled(
         "rows": len(table),
         "consumers": [file for file, text in code.items() if loads.search(text)],
     }
-    return _sorted(record, _ORDER)
 
 
 def _type(column: pd.Series) -> str:
@@ -272,8 +255,3 @@ def _type(column: pd.Series) -> str:
         return "number"
     dates = pd.to_datetime(present, format="%Y-%m-%d", errors="coerce")
     return "date" if dates.notna().all() else "string"
-
-
-def _sorted(record: dict[str, Any], order: tuple[str, ...]) -> dict[str, Any]:
-    known = {key: record[key] for key in order if key in record}
-    return known | record

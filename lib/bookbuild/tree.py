@@ -17,13 +17,13 @@ def read(name: str = CONFIG) -> dict[str, Any]:
     return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
 
 
-def pages(root: Path | None = None) -> list[str]:
-    """Return a tree's pages, such as ``"chapters/ranking"``, in reading order."""
-    names = parse_toc_yaml((root or ROOT) / TOC)
+def pages() -> list[str]:
+    """Return the book's pages, such as ``"chapters/ranking"``, in reading order."""
+    names = parse_toc_yaml(ROOT / TOC)
     return [name.removesuffix(".ipynb").removesuffix(".md") for name in names]
 
 
-def notebooks(root: Path | None = None) -> dict[str, Path]:
-    """Return the notebooks among a tree's pages by name, in reading order."""
-    paths = ((root or ROOT) / f"{page}.ipynb" for page in pages(root))
+def notebooks() -> dict[str, Path]:
+    """Return the notebooks among the book's pages by name, in reading order."""
+    paths = (ROOT / f"{page}.ipynb" for page in pages())
     return {path.stem: path for path in paths if path.exists()}

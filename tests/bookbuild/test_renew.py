@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from bookbuild import renew
+from bookbuild import renew, tree
 from bookbuild.site import BuildError
 from illusion import data
 
@@ -34,11 +34,12 @@ def contents(root):
     }
 
 
-def test_the_description_of_the_tables_is_up_to_date(tmp_path):
+def test_the_description_of_the_tables_is_up_to_date(tmp_path, monkeypatch):
+    monkeypatch.setattr(tree, "ROOT", tmp_path)
     for name in ("data", "chapters", "lib"):
         shutil.copytree(ROOT / name, tmp_path / name)
     before = contents(tmp_path)
-    changed = list(renew.describe(tmp_path))
+    changed = list(renew.describe())
     assert not changed, f"{changed}; {RENEW}"
     assert contents(tmp_path) == before
 
@@ -71,6 +72,7 @@ def book(tmp_path, monkeypatch):
         notebook = nbformat.v4.new_notebook(cells=[cell])
         notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
         nbformat.write(notebook, tmp_path / "chapters" / f"{name}.ipynb")
+    monkeypatch.setattr(tree, "ROOT", tmp_path)
     monkeypatch.setattr(data, "ROOT", tmp_path / "data")
     return tmp_path
 
@@ -93,7 +95,7 @@ def record_of(book, name="facts"):
 
 
 def test_a_table_needs_a_file_and_a_few_words(book):
-    assert list(renew.describe(book)) == ["data/datapackage.json", "data/README.md"]
+    assert list(renew.describe()) == ["data/datapackage.json", "data/README.md"]
     record = record_of(book)
     content = (book / "data" / "facts.csv").read_bytes()
     assert record["path"] == "facts.csv"
@@ -121,16 +123,16 @@ def test_a_table_needs_a_file_and_a_few_words(book):
     assert data.load("facts")["n"].tolist() == [1, 2]
     # Once more, nothing changes; a new row, a word that is changed, and it does.
     before = contents(book)
-    assert list(renew.describe(book)) == []
+    assert list(renew.describe()) == []
     assert contents(book) == before
     with (book / "data" / "facts.csv").open("a") as file:
         file.write("c,3,0,2024-01-04,True,\n")
-    assert list(renew.describe(book)) == ["data/datapackage.json", "data/README.md"]
+    assert list(renew.describe()) == ["data/datapackage.json", "data/README.md"]
     assert record_of(book)["rows"] == 3
 
 
 def test_what_is_written_by_hand_stays(book):
-    list(renew.describe(book))
+    list(renew.describe())
     file = book / "data" / "datapackage.json"
     package = json.loads(file.read_text("utf-8"))
     package["resources"][1]["schema"]["fields"][1] |= {
@@ -139,7 +141,7 @@ def test_what_is_written_by_hand_stays(book):
         "constraints": {"minimum": 0},
     }
     file.write_text(json.dumps(package))
-    list(renew.describe(book))
+    list(renew.describe())
     field = {"name": "n", "type": "number", "description": "n.", "unit": "points"}
     field["constraints"] = {"minimum": 0}
     assert record_of(book)["schema"]["fields"][1] == field
@@ -157,7 +159,7 @@ def test_a_table_that_is_not_described_is_named(book, damage, fault):
     damage(book / "data")
     before = contents(book)
     with pytest.raises(BuildError, match=fault):
-        list(renew.describe(book))
+        list(renew.describe())
     assert contents(book) == before
 
 
@@ -167,7 +169,7 @@ def outputs(book, name="one"):
 
 
 def test_a_stale_book_is_renewed_once(book):
-    changes = list(renew.renew(book))
+    changes = list(renew.renew())
     assert changes == [
         "data/datapackage.json",
         "data/README.md",
@@ -190,21 +192,21 @@ def test_a_stale_book_is_renewed_once(book):
     assert stored.startswith('{\n "cells"')
     # Twice: what is known to be fresh is not run, what is run comes out the same.
     before = contents(book)
-    assert list(renew.renew(book)) == []
+    assert list(renew.renew()) == []
     (book / "_build" / "renewed.json").unlink()
-    assert list(renew.renew(book)) == []
+    assert list(renew.renew()) == []
     assert contents(book) == before
 
 
 def test_what_a_change_makes_stale_is_run_again(book, monkeypatch):
-    list(renew.renew(book))
+    list(renew.renew())
     ran = []
     run = renew._run
     monkeypatch.setattr(renew, "_run", lambda path: ran.append(path.stem) or run(path))
 
     def again():
         ran.clear()
-        list(renew.renew(book))
+        list(renew.renew())
         return ran
 
     assert again() == []
@@ -230,5 +232,5 @@ def test_a_cell_that_fails_is_named(book):
     path.write_text(path.read_text().replace("import sys;", "import sys; 1 / 0;"))
     before = path.read_bytes()
     with pytest.raises(BuildError, match=r"(?s)one\.ipynb fails:.*ZeroDivisionError"):
-        list(renew.renew(book))
+        list(renew.renew())
     assert path.read_bytes() == before
