@@ -24,37 +24,33 @@ def main(arguments: list[str] | None = None) -> None:
         if name == "slides":
             command.add_argument("chapters", nargs="*", help="such as ranking")
     chosen = parser.parse_args(arguments)
+    out = tree.ROOT / tree.BUILD / chosen.command
     try:
-        _run(chosen.command, getattr(chosen, "chapters", []))
+        # Only what the command needs is loaded.
+        if chosen.command == "renew":
+            from bookbuild import renew
+
+            changed = False
+            for change in renew.renew():
+                print(change, flush=True)
+                changed = True
+            if not changed:
+                print("All is up to date.")
+            return
+        if chosen.command == "student":
+            from bookbuild import student
+
+            made = student.make(out)
+        elif chosen.command == "slides":
+            from bookbuild import slides
+
+            made = slides.make(out, chosen.chapters)
+        else:
+            from bookbuild import printing
+
+            made = printing.make(out)
     except (BuildError, NoBrowserError) as error:
         parser.exit(1, f"{error}\n")
-
-
-def _run(command: str, names: list[str]) -> None:
-    """Carry out a command, loading what it needs and no more."""
-    build = tree.ROOT / tree.BUILD
-    if command == "renew":
-        from bookbuild import renew
-
-        changed = False
-        for change in renew.renew():
-            changed = True
-            print(change, flush=True)
-        if not changed:
-            print("All is up to date.")
-        return
-    if command == "student":
-        from bookbuild import student
-
-        made = student.make(build / "student")
-    elif command == "slides":
-        from bookbuild import slides
-
-        made = slides.make(build / "slides", names)
-    else:
-        from bookbuild import printing
-
-        made = printing.make(build / "pdf")
     for path in made:
         print(path.relative_to(tree.ROOT))
 

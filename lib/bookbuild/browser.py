@@ -20,7 +20,7 @@ OPTIONS = (
 
 
 class NoBrowserError(RuntimeError):
-    """There is no Chromium, or nothing that drives it."""
+    """There is no Chromium."""
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def start() -> Iterator[Any]:
     Raises
     ------
     NoBrowserError
-        If no browser is on the path, or Playwright is not installed.
+        If no browser is on the path.
     """
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
@@ -42,13 +42,8 @@ def start() -> Iterator[Any]:
             f"No browser: none of {', '.join(BROWSERS)} is installed. Install one of "
             "them, for instance Debian's package chromium."
         )
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError as error:
-        raise NoBrowserError(
-            "A browser is driven by the package playwright, which is not installed; "
-            "requirements.txt has it."
-        ) from error
+    from playwright.sync_api import sync_playwright  # slow to load
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=[*OPTIONS])
         yield browser

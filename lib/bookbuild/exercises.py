@@ -50,15 +50,12 @@ class _Titles(SphinxPostTransform):
 
 
 def _visit_html(self: Any, node: nodes.Element) -> None:
-    title = next(
-        (child for child in node.children if isinstance(child, nodes.title)), None
-    )
-    text = "Solution"
-    if title is not None:
-        # Plain text: a link inside a summary could not be followed by keyboard.
-        # And without the exercise's own title, which stands above.
-        text = re.sub(r" \(.*\)$", "", title.astext())
-        node.remove(title)
+    # Plain text: a link inside a summary could not be followed by keyboard.
+    # And without the exercise's own title, which stands above.
+    title = node.next_node(nodes.title)
+    assert title is not None, "sphinx-exercise gives every solution a title"
+    text = re.sub(r" \(.*\)$", "", title.astext())
+    node.remove(title)
     self.body.append(self.starttag(node, "details", CLASS="solution"))
     self.body.append(f"<summary>{self.encode(text)}</summary>\n")
 

@@ -37,6 +37,11 @@ def to_mathml(tex: str, *, display: bool = False) -> str:
     display
         Whether it stands on a line of its own.
 
+    Returns
+    -------
+    str
+        A ``math`` element, with the TeX as an annotation.
+
     Raises
     ------
     MathError

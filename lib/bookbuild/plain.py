@@ -10,10 +10,11 @@ import ast
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 from urllib.parse import quote
 
 import nbformat
-from pybtex.database import Entry, parse_file
+from pybtex.database import parse_file
 from pybtex.richtext import Text
 
 from bookbuild.tree import ROOT
@@ -198,7 +199,7 @@ def _cite(role: str, keys: Sequence[str]) -> str:
     return " and ".join(shown) if role == "cite:t" else f"({'; '.join(shown)})"
 
 
-def _authors(entry: Entry) -> str:
+def _authors(entry: Any) -> str:
     """Return the authors' family names: one, two, or the first of more."""
     persons = entry.persons or {}
     people = persons.get("author") or persons["editor"]
@@ -207,7 +208,7 @@ def _authors(entry: Entry) -> str:
     return " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
 
 
-def _address(entry: Entry) -> str:
+def _address(entry: Any) -> str:
     """Return where a source can be read, or nothing."""
     fields = entry.fields or {}
     if "doi" in fields:
@@ -218,5 +219,5 @@ def _address(entry: Entry) -> str:
 
 
 @lru_cache(maxsize=1)
-def _references() -> Mapping[str, Entry]:
+def _references() -> Mapping[str, Any]:  # pybtex has no types
     return parse_file(REFERENCES, bib_format="bibtex").entries

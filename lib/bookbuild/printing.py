@@ -38,24 +38,15 @@ PAGE_WIDTH = 642
 """Width of the page's box in CSS pixels, A4 less the margins of ``@page``."""
 
 _DOCUMENT = Path(__file__).with_name("print.html")
-_HOW = {
-    "prefer_css_page_size": True,
-    "print_background": True,
-    "tagged": True,
-    "outline": True,
-}
 
 
-def make(out: Path, site: Path | None = None) -> list[Path]:
-    """Print each chapter and the whole book.
+def make(out: Path) -> list[Path]:
+    """Build the book, and print each chapter and the whole.
 
     Parameters
     ----------
     out
         A folder; what it has under the same names is overwritten.
-    site
-        The folder of a built site's pages. Without one the book is built first,
-        with warnings as errors, in a folder that is removed afterwards.
 
     Returns
     -------
@@ -70,8 +61,7 @@ def make(out: Path, site: Path | None = None) -> list[Path]:
         If the book does not build.
     """
     with browser.start() as chromium, tempfile.TemporaryDirectory() as folder:
-        site = site or build(tree.ROOT, Path(folder))
-        return print_pages(chromium, site, out, tree.pages())
+        return print_pages(chromium, build(tree.ROOT, Path(folder)), out, tree.pages())
 
 
 def print_pages(
@@ -83,10 +73,17 @@ def print_pages(
     ----------
     chromium
         A browser, from :func:`bookbuild.browser.start`.
-    site, out
+    site
+        The folder of a built site's pages.
+    out
         As for :func:`make`.
     names
         The pages, such as ``"chapters/ranking"``.
+
+    Returns
+    -------
+    list of Path
+        As :func:`make` does.
     """
     out.mkdir(parents=True, exist_ok=True)
     made = []
@@ -97,7 +94,12 @@ def print_pages(
         # says so, and a third is needed only if that moved a line.
         for _ in range(3):
             page.evaluate("setNumbers", numbers)
-            data = page.pdf(**_HOW)
+            data = page.pdf(
+                prefer_css_page_size=True,
+                print_background=True,
+                tagged=True,
+                outline=True,
+            )
             before, numbers = numbers, _numbers(data)
             if numbers == before:
                 break
@@ -178,19 +180,15 @@ def _finish(data: bytes) -> bytes:
         for link in page.get("/Annots", []):
             address = link.get_object().get("/A", {}).get("/URI", "")
             if address.startswith(ORIGIN):
-                name = address.removeprefix(ORIGIN)
-                link.get_object()[NameObject("/A")] = _to_file(name)
+                # The first page of a PDF in the same folder.
+                action = {
+                    NameObject("/S"): NameObject("/GoToR"),
+                    NameObject("/F"): TextStringObject(address.removeprefix(ORIGIN)),
+                    NameObject("/D"): ArrayObject(
+                        [NumberObject(0), NameObject("/Fit")]
+                    ),
+                }
+                link.get_object()[NameObject("/A")] = DictionaryObject(action)
     file = io.BytesIO()
     writer.write(file)
     return file.getvalue()
-
-
-def _to_file(name: str) -> DictionaryObject:
-    """Return the action that opens the first page of a PDF in the same folder."""
-    return DictionaryObject(
-        {
-            NameObject("/S"): NameObject("/GoToR"),
-            NameObject("/F"): TextStringObject(name),
-            NameObject("/D"): ArrayObject([NumberObject(0), NameObject("/Fit")]),
-        }
-    )

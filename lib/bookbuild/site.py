@@ -12,19 +12,7 @@ class BuildError(RuntimeError):
 
 
 def build(tree: Path, out: Path) -> Path:
-    """Build the book in a folder of its own.
-
-    Parameters
-    ----------
-    tree
-        Where ``_config.yml`` is.
-    out
-        Where ``_build`` goes.
-
-    Returns
-    -------
-    Path
-        The folder of the pages.
+    """Build the book of a tree in a folder, and return that of its pages.
 
     Raises
     ------

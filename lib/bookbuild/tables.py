@@ -20,13 +20,7 @@ _HTML = HTMLFormatter(EntitySubstitution.substitute_xml, void_element_close_pref
 
 
 def tidy(html: str) -> str:
-    """Return stored HTML with its tables put right and its links for the site.
-
-    Parameters
-    ----------
-    html
-        A part of a page.
-    """
+    """Return stored HTML with its tables put right and its links for the site."""
     if not any(mark in html for mark in ("<style", "dataframe", ".ipynb#")):
         return html
     part = BeautifulSoup(html, "html.parser")
@@ -45,19 +39,16 @@ def _tidy_table(table: Tag) -> None:
     """Mark up what is a heading, and nothing else, as one."""
     table.attrs.pop("border", None)
     heads = table.select("thead tr")
-    if len(heads) == 2 and not any(_texts(heads[1])[1:]) and not _texts(heads[0])[0]:
+    texts = [[cell.get_text(strip=True) for cell in row("th")] for row in heads]
+    if len(heads) == 2 and not any(texts[1][1:]) and not texts[0][0]:
         # The second row has only the name of the rows.
-        heads[0].select("th")[0].replace_with(heads[1].select("th")[0].extract())
+        heads[0]("th")[0].replace_with(heads[1]("th")[0])
         heads[1].decompose()
     for cell in table("th"):
         if not cell.contents:
             cell.name = "td"
         elif cell.find_parent("tbody") and not cell.attrs:
             cell["scope"] = "row"
-
-
-def _texts(row: Tag) -> list[str]:
-    return [cell.get_text(strip=True) for cell in row(["th", "td"])]
 
 
 class _TidyOutputs(SphinxPostTransform):

@@ -6,7 +6,7 @@ checks, and need no script to be right.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,9 @@ def auto_theme(styles: Iterable[str]) -> str:
         for selectors, body in re.findall(r"([^{}]+)\{([^{}]*)\}", style):
             for theme, found in rules.items():
                 mark = re.compile(rf"""html\[data-theme=["']?{theme}["']?\]""")
-                chosen = [s.strip() for s in _split(selectors) if mark.search(s)]
+                # At the commas outside of brackets.
+                split = re.split(r",(?![^()]*\))", selectors)
+                chosen = [s.strip() for s in split if mark.search(s)]
                 if chosen:
                     chosen = [mark.sub("html[data-theme=auto]", s) for s in chosen]
                     found.append(f"{','.join(chosen)}{{{body.strip()}}}")
@@ -71,11 +73,6 @@ def auto_theme(styles: Iterable[str]) -> str:
         f"@media print, (prefers-color-scheme: light){{\n{light}\n}}\n"
         f"@media screen and (prefers-color-scheme: dark){{\n{dark}\n}}\n"
     )
-
-
-def _split(selectors: str) -> Iterator[str]:
-    """Split a list of selectors at the commas outside of brackets."""
-    return iter(re.split(r",(?![^()]*\))", selectors))
 
 
 # Without a script the drawer cannot be opened: the contents follow the text.
