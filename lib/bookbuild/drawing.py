@@ -28,7 +28,7 @@ __all__ = [
     "VL_VERSION",
     "clean_svg",
     "sized",
-    "svg_width",
+    "svg_size",
     "to_svg",
 ]
 
@@ -77,7 +77,7 @@ def sized(spec: Spec, width: int) -> Spec:
     def total(view_width: float) -> float:
         for view in views:
             view["width"] = max(_MIN_VIEW, int(view_width))
-        return svg_width(to_svg(json.dumps(spec, sort_keys=True)))
+        return svg_size(to_svg(json.dumps(spec, sort_keys=True)))[0]
 
     # Measured where the views, and not the legend, make the chart's width.
     wide = total(width)
@@ -117,12 +117,12 @@ def to_svg(spec_json: str) -> str:
     return svg
 
 
-def svg_width(svg: str) -> float:
-    """Return the width that an SVG declares, in CSS pixels."""
-    match = re.search(r'<svg[^>]*? width="([\d.]+)"', svg)
+def svg_size(svg: str) -> tuple[float, float]:
+    """Return the width and height that Vega gives an SVG, in CSS pixels."""
+    match = re.search(r'<svg[^>]*? width="([\d.]+)" height="([\d.]+)"', svg)
     if match is None:
-        raise ValueError("The SVG has no width; Vega is expected to write one.")
-    return float(match[1])
+        raise ValueError("The SVG has no size; Vega is expected to write one.")
+    return float(match[1]), float(match[2])
 
 
 def clean_svg(svg: str, prefix: str) -> str:

@@ -22,9 +22,8 @@ __all__ = ["VegaLiteRenderer", "chart", "chart_html", "setup"]
 
 logger = logging.getLogger(__name__)
 BUNDLE = "live/vega.js"
-_SHARED = ("datasets",)
 # Vega complains of a schema that is not its own version's; it needs none.
-_NOT_TWICE = (*_SHARED, "$schema", "description")
+_NOT_TWICE = ("datasets", "$schema", "description")
 # Vega rounds the width of text, so a drawing may miss its width by a little.
 _TOLERANCE = 1.03
 
@@ -46,9 +45,8 @@ class VegaLiteRenderer:
         if data.mime_type == FIGURE_MIME:
             # An empty node rather than none: it wins over the Markdown caption.
             return [nodes.raw("", "", format="html")]
-        spec = json.loads(json.dumps(data.content))
-        figure = spec.get("usermeta", {}).pop("figure", None)
-        spec.pop("usermeta", None)
+        spec = dict(data.content)
+        figure = spec.pop("usermeta", {}).get("figure")
         node = chart(spec=spec, key=f"c{data.cell_index}-{data.output_index}")
         if figure is None:
             logger.warning(
@@ -63,15 +61,12 @@ class VegaLiteRenderer:
 
 def _figure(markdown: Any, node: chart, texts: dict, line: int) -> nodes.figure:
     """Build the numbered figure around a chart and register its label."""
-    figure = nodes.figure("", node, classes=["chart-figure"])
-    caption = nodes.caption()
-    legend = nodes.legend()
-    source = nodes.paragraph("", "Source: ")
+    caption, source = nodes.caption(), nodes.paragraph("", "Source: ")
     for parent, key in ((caption, "caption"), (source, "source")):
         with markdown.current_node_context(parent):
             markdown.nested_render_text(texts[key], line, inline=True)
-    legend += source
-    figure += [caption, legend]
+    figure = nodes.figure("", node, caption, nodes.legend("", source))
+    figure["classes"].append("chart-figure")
     figure["names"].append(texts["label"])
     markdown.document.note_explicit_target(figure, figure)
     return figure
@@ -92,15 +87,16 @@ def chart_html(spec: dict, key: str) -> str:
     for name, width in (("wide", WIDTH), ("narrow", drawing.NARROW)):
         sized = drawing.sized(spec, width)
         svg = drawing.to_svg(json.dumps(sized, sort_keys=True))
-        scrolls = scrolls or drawing.svg_width(svg) > width * _TOLERANCE
+        scrolls = scrolls or drawing.svg_size(svg)[0] > width * _TOLERANCE
         svg = drawing.clean_svg(svg, f"{key}-{name[0]}-")
         pictures.append(f'<div class="chart-static chart-{name}">{svg}</div>')
         sizes[name] = {k: v for k, v in sized.items() if k not in _NOT_TWICE}
-    live = {"shared": {k: spec[k] for k in _SHARED if k in spec}, **sizes}
+    shared = {"datasets": spec["datasets"]} if "datasets" in spec else {}
+    live = {"shared": shared, **sizes}
     data = json.dumps(live, separators=(",", ":"), ensure_ascii=False)
     # A script element ends at the first "</script", wherever it stands.
     data = data.replace("<", "\\u003c")
-    alt = html.escape(spec.get("description", ""), quote=True)
+    alt = html.escape(spec["description"])
     box = ' tabindex="0" role="group" aria-label="Chart, scrolls sideways"'
     return (
         f'<div class="chart{" chart-scrolls" if scrolls else ""}">'

@@ -6,6 +6,7 @@ the signs that occur in the pages and writes them beside the book's style.
 """
 
 import html
+import io
 import re
 from collections.abc import Iterable
 from importlib.metadata import distribution
@@ -14,7 +15,7 @@ from pathlib import Path
 from fontTools import subset
 from sphinx.application import Sphinx
 
-__all__ = ["setup", "signs", "write_font"]
+__all__ = ["font", "setup", "signs"]
 
 SOURCE = "ziamath/fonts/STIXTwoMath-Regular.ttf"
 FONT = "fonts/stix-two-math.woff2"
@@ -23,13 +24,7 @@ _SLANTED = {*range(0x1D434, 0x1D468), 0x210E, *range(0x1D6E2, 0x1D71C)} - {0x1D4
 
 
 def signs(pages: Iterable[str]) -> set[int]:
-    """Return the code points that the formulas of some pages need.
-
-    Parameters
-    ----------
-    pages
-        HTML.
-    """
+    """Return the code points that the formulas of some HTML pages need."""
     found = set(map(ord, " 0123456789")) | _SLANTED
     for page in pages:
         for formula in re.findall(r"<math\b.*?</math>", page, re.DOTALL):
@@ -42,31 +37,37 @@ def signs(pages: Iterable[str]) -> set[int]:
     return found
 
 
-def write_font(path: Path, points: set[int]) -> None:
-    """Write the part of STIX Two Math that draws some signs, at every size.
+def font(points: Iterable[int]) -> bytes:
+    """Return the part of STIX Two Math that draws some signs, at every size.
 
     Parameters
     ----------
-    path
-        A WOFF2 file, overwritten.
     points
         The signs' code points.
+
+    Returns
+    -------
+    bytes
+        A WOFF2 file.
     """
     options = subset.Options(flavor="woff2", notdef_outline=True, name_IDs=["*"])
     source = distribution("ziamath").locate_file(SOURCE)
-    font = subset.load_font(str(source), options)
+    whole = subset.load_font(str(source), options)
     cutter = subset.Subsetter(options)
     cutter.populate(unicodes=points)
-    cutter.subset(font)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    subset.save_font(font, str(path), options)
+    cutter.subset(whole)
+    file = io.BytesIO()
+    subset.save_font(whole, file, options)
+    return file.getvalue()
 
 
 def _finish(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
         out = Path(app.outdir)
         pages = (page.read_text(encoding="utf-8") for page in out.rglob("*.html"))
-        write_font(out / "_static" / FONT, signs(pages))
+        path = out / "_static" / FONT
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(font(signs(pages)))
 
 
 def setup(app: Sphinx) -> None:

@@ -10,10 +10,9 @@ import base64
 import html
 import json
 import re
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, partial
-from importlib.metadata import distribution
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,6 @@ MAX_ROWS = 8
 MAX_CLAIMS = 5
 """Rows of the ledger, whose claims are sentences."""
 
-_REVEAL = "sphinx_revealjs/_static/revealjs"
 _FILES = ("LICENSE", "dist/reveal.js", "dist/reveal.css", "plugin/notes/notes.js")
 _TYPES = ("slide", "subslide", "fragment", "-", "notes")
 
@@ -108,21 +106,23 @@ def make(out: Path, names: Sequence[str] = ()) -> list[Path]:
     made = {out / f"{name}.html": deck for name, deck in decks.items() if deck}
     for path, deck in made.items():
         path.write_text(deck, encoding="utf-8")
-    paths = [out / f"{name}.html" for name in chapters]
+    # The landing page, which has no slides, is named as the list of the decks is.
+    paths = [out / f"{name}.html" for name in chapters if name != "index"]
     pages = {path.name: path.read_text("utf-8") for path in paths if path.exists()}
     _write_style(out, pages.values())
-    _write_reveal(out / "reveal")
-    titles = {
-        name: html.unescape(re.findall("<title>(.*?)</title>", page)[0])
-        for name, page in pages.items()
-    }
+    (out / "reveal").mkdir(exist_ok=True)
+    for file in _FILES:
+        source = files("sphinx_revealjs") / "_static/revealjs" / file
+        (out / "reveal" / Path(file).name).write_bytes(source.read_bytes())
+    found = re.compile("<title>(.*)</title>")
+    titles = {name: found.findall(page)[0] for name, page in pages.items()}
     listed = _environment().get_template("slides_index.html.j2")
     text = listed.render(titles=titles, book=tree.read()["title"])
     (out / "index.html").write_text(text, encoding="utf-8")
     return [*made, out / "index.html"]
 
 
-def draw(spec: Mapping[str, Any], key: str, height: int = _CHART_HEIGHT) -> str:
+def draw(spec: Mapping[str, Any], key: str) -> str:
     """Draw a chart for a slide, with text that can be read from afar.
 
     Parameters
@@ -131,8 +131,6 @@ def draw(spec: Mapping[str, Any], key: str, height: int = _CHART_HEIGHT) -> str:
         A stored Vega-Lite specification.
     key
         Unique in the deck; the drawing's ids begin with it.
-    height
-        For which there is room on the slide.
 
     Returns
     -------
@@ -151,12 +149,12 @@ def draw(spec: Mapping[str, Any], key: str, height: int = _CHART_HEIGHT) -> str:
     chart = drawing.sized({**spec, "config": config}, int(_CHART_WIDTH / _SCALE))
     svg = drawing.to_svg(json.dumps(chart, sort_keys=True))
     if is_single(chart):
-        own = float(re.findall(r'<svg[^>]*? height="([\d.]+)"', svg)[0])
+        own = drawing.svg_size(svg)[1]
         named = any(y.get("type") in ("nominal", "ordinal") for y in upright)
         least = _LEAST_WITH_NAMES if named else _LEAST
-        scale = min(_SCALE, height / (least * own))
+        scale = min(_SCALE, _CHART_HEIGHT / (least * own))
         chart["width"] = int(_CHART_WIDTH / scale)
-        chart["height"] = int(min(height / scale, _MOST * own))
+        chart["height"] = int(min(_CHART_HEIGHT / scale, _MOST * own))
         chart["autosize"] = {"type": "fit", "contains": "padding"}
         svg = drawing.to_svg(json.dumps(chart, sort_keys=True))
     svg = drawing.clean_svg(svg, key)
@@ -191,7 +189,8 @@ def _deck(notebook: NotebookNode) -> str:
     exporter.register_filter("book_markdown", partial(_markdown, values=values))
     exporter.register_filter("book_code", _code)
     exporter.register_filter("book_output", partial(_output, values=values))
-    title = re.findall(r"^# (.*)", notebook.cells[0].source, re.MULTILINE)[0]
+    # The chapter's title is its first line.
+    title = notebook.cells[0].source.partition("\n")[0].removeprefix("# ")
     deck = {"title": title, "book": tree.read()["title"]}
     deck |= {"width": WIDTH, "height": HEIGHT}
     page, _ = exporter.from_notebook_node(
@@ -253,13 +252,14 @@ def _table(page: str) -> str:
         page = re.sub(r'(<td[^>]*"Verdict"><b>.*?</b>).*?(?=</td>)', r"\1", page)
         page = re.sub(r"<tr id=\"[^\"]*\">", "<tr>", page)
         most = MAX_CLAIMS
-    body = re.search(r"<tbody>(.*?)</tbody>", page, re.DOTALL)
-    rows = re.findall(r"<tr\b.*?</tr>", body[1], re.DOTALL) if body else []
-    if body is None or len(rows) <= most:
+    head, opened, rest = page.partition("<tbody>")
+    body, closed, rest = rest.partition("</tbody>")
+    rows = re.findall(r"<tr\b.*?</tr>", body, re.DOTALL)
+    if len(rows) <= most:
         return page
     kept = "\n".join(rows[: most - 1])
     more = f'<p class="more">… and {len(rows) - most + 1} more rows</p>'
-    return page[: body.start(1)] + kept + page[body.end(1) :] + more
+    return head + opened + kept + closed + rest + more
 
 
 def _markdown(text: str, values: Mapping[str, str]) -> str:
@@ -294,27 +294,9 @@ def _write_style(out: Path, pages: Iterable[str]) -> None:
 
     A page that is opened from a folder may not load a font from a file.
     """
-    font = _font(frozenset(mathfont.signs(pages)))
+    font = base64.b64encode(mathfont.font(mathfont.signs(pages))).decode("ascii")
     code = HtmlFormatter(style="a11y-high-contrast-light").get_style_defs(".code")
     values = {"font": font, "code": code, "width": WIDTH, "height": HEIGHT}
     for name in ("slides.css", "slides_print.css"):
         style = _environment().get_template(f"{name}.j2").render(values)
         (out / name).write_text(style, encoding="utf-8")
-
-
-@lru_cache(maxsize=4)
-def _font(points: frozenset[int]) -> str:
-    """Return the formulas' font as a data address holds it."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "formulas.woff2")
-        mathfont.write_font(path, set(points))
-        return base64.b64encode(path.read_bytes()).decode("ascii")
-
-
-def _write_reveal(folder: Path) -> None:
-    """Copy what the decks need of reveal.js, with its licence."""
-    folder.mkdir(exist_ok=True)
-    package = distribution("sphinx-revealjs")
-    for file in _FILES:
-        source = Path(str(package.locate_file(f"{_REVEAL}/{file}")))
-        (folder / source.name).write_bytes(source.read_bytes())

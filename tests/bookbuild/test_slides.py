@@ -183,7 +183,8 @@ def make(tmp_path, monkeypatch):
     monkeypatch.setattr(tree, "ROOT", tmp_path)
 
     def run(*cells, names=()):
-        for name, some in {"one": cells, "two": [cell("markdown", "# Two")]}.items():
+        bare = [cell("markdown", "# Two")]
+        for name, some in {"one": cells, "two": bare, "index": bare}.items():
             notebook = nbformat.v4.new_notebook(cells=list(some))
             nbformat.write(notebook, tmp_path / f"{name}.ipynb")
         return slides.make(tmp_path / "out", names)
@@ -224,6 +225,13 @@ def test_cells_make_slides_by_their_metadata(make, room):
     ]
     notes = room.locator("aside.notes").all_text_contents()
     assert [text.strip() for text in notes] == ["Long prose of 12 words.", "Say this."]
+
+
+def test_decks_are_listed_as_before_when_one_is_made_anew(make):
+    *_, index = make(TITLE)
+    before = index.read_text(encoding="utf-8")
+    make(TITLE, names=["one"])
+    assert index.read_text(encoding="utf-8") == before
 
 
 def test_keys_move_and_open_the_notes(make, room):
@@ -289,10 +297,10 @@ def test_chart_has_its_finding_and_its_description(make):
 )
 def test_chart_is_drawn_for_the_back_row(chart, least):
     spec = charts.render(chart.properties(description="A").to_dict())[charts.MIME]
-    svg = slides.draw(spec, "k-", 500)
+    svg = slides.draw(spec, "k-")
     assert 'height="' not in svg[: svg.index(">")]
     width, height = map(float, re.search(r'viewBox="0 0 (\S+) (\S+)"', svg).groups())
-    scale = min((slides.WIDTH - 96) / width, 500 / height)
+    scale = min((slides.WIDTH - 96) / width, (slides.HEIGHT - 248) / height)
     assert 13 * scale >= least
     # No name is left out.
     assert not re.search('opacity="0"[^>]*>model', svg)
@@ -301,7 +309,7 @@ def test_chart_is_drawn_for_the_back_row(chart, least):
 @pytest.mark.parametrize(
     ("cells", "names", "message"),
     [
-        ([TITLE], ["three"], "no chapter 'three'; there are one, two"),
+        ([TITLE], ["three"], "no chapter 'three'; there are index, one, two"),
         ([TITLE], ["two"], "chapter 'two' has no slides"),
         ([TITLE, cell("code", "x = 1", "slide")], [], "one: Cell .* shows nothing"),
         ([TITLE, cell("markdown", "a", "page")], [], "has the slide type 'page'"),
