@@ -137,6 +137,15 @@ def test_the_site_fills_the_tables_in(site):
         ]
         for table in page.select("article table")
     ]
+    for table in page.select("article table"):
+        head, *rows = [
+            [
+                "text-right" in cell.get("class", [])
+                for cell in row.find_all(["td", "th"])
+            ]
+            for row in table.find_all("tr")
+        ]
+        assert all(row == head for row in rows), "numbers are not aligned"
     filled = 0
     for source, table in zip(tables(PLANS), shown, strict=True):
         for row, cells in zip(source[1:], table[1:], strict=True):
