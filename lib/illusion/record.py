@@ -97,7 +97,8 @@ def models(
 
     Parameters
     ----------
-    copies : DataFrame of :func:`boards`
+    copies : DataFrame
+        As :func:`boards` returns them.
     windows : sequence of int
         Days up to the last copy over which gained votes are counted. A window begins
         with the copy nearest to its first day, so that the one of 30 days to 24 April
@@ -157,7 +158,8 @@ def votes_by_month(copies: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    copies : DataFrame of :func:`boards`
+    copies : DataFrame
+        As :func:`boards` returns them.
 
     Returns
     -------
@@ -176,7 +178,8 @@ def gained(votes: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    votes : DataFrame of :func:`votes_by_month`
+    votes : DataFrame
+        As :func:`votes_by_month` returns it.
 
     Returns
     -------
@@ -229,7 +232,8 @@ def number_one(copies: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    copies : DataFrame of :func:`boards`
+    copies : DataFrame
+        As :func:`boards` returns them.
 
     Returns
     -------
@@ -273,7 +277,8 @@ def width_constants(
 
     Parameters
     ----------
-    copies : DataFrame of :func:`boards`
+    copies : DataFrame
+        As :func:`boards` returns them.
     edges : sequence of float
         Votes at which bands begin, and the last one ends.
 
@@ -309,7 +314,8 @@ def after_listing(
 
     Parameters
     ----------
-    copies : DataFrame of :func:`boards`; models of the first copy are not new
+    copies : DataFrame
+        As :func:`boards` returns them. Models of the first copy are not new.
     horizons : sequence of int
         Days after a model's first copy.
     listed_by : str, optional
@@ -373,7 +379,8 @@ def ranks(copies: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    copies : DataFrame of :func:`boards`
+    copies : DataFrame
+        As :func:`boards` returns them.
 
     Returns
     -------

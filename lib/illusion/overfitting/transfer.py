@@ -190,7 +190,8 @@ def with_tuned(
 
     Parameters
     ----------
-    boards : DataFrame of :func:`on_both`
+    boards : DataFrame
+        As :func:`on_both` returns it.
     line : (slope, intercept)
         Arena score against points on the benchmark, of models that were not.
     opponent : Series

@@ -39,7 +39,8 @@ def cast_from_record(
 
     Parameters
     ----------
-    models : DataFrame of :func:`illusion.record.models`
+    models : DataFrame
+        As :func:`illusion.record.models` returns it.
     votes_before : Series of int
         By model: votes at the first copy of the board, from which weeks count.
     last_active : Series of datetime

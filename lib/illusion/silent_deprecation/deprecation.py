@@ -92,7 +92,8 @@ def inactive_counts(models: pd.DataFrame, most: np.ndarray) -> pd.DataFrame:
 
     Parameters
     ----------
-    models : DataFrame of :func:`illusion.record.models`
+    models : DataFrame
+        As :func:`illusion.record.models` returns it.
     most : ndarray, shape (thresholds,)
         Votes gained in the window, the most that counts as inactive.
 
