@@ -204,7 +204,13 @@ def without(counts: PairCounts, removed: Collection[str]) -> pd.DataFrame:
         raise InvalidBattlesError(
             f"{listed(unknown)}: no such model here, so it cannot be removed."
         )
-    before = ratings.fit(counts)
+    return _compared(ratings.fit(counts), counts, removed)
+
+
+def _compared(
+    before: ratings.Ratings, counts: PairCounts, removed: Collection[str]
+) -> pd.DataFrame:
+    """Compare a fit of all models with one without some, as :func:`without` does."""
     after = ratings.fit(counts.only(set(counts.models) - set(removed)))
     stay = [before.place(name) for name in after.models]
     centre = np.eye(len(stay)) - 1 / len(stay)
@@ -246,8 +252,8 @@ def random_removals(
         As for :func:`without`.
     """
     draws = (rng.choice(counts.models, n, replace=False) for _ in range(times))
-    rows = []
-    for moved in (without(counts, some) for some in draws):
+    before, rows = ratings.fit(counts), []
+    for moved in (_compared(before, counts, some) for some in draws):
         rms = np.sqrt((moved["change"] ** 2).mean())
         rows.append((rms, (moved["change"].abs() > moved["half_width"]).sum()))
     return pd.DataFrame(rows, columns=["rms", "outside"])
