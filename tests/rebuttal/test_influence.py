@@ -142,7 +142,8 @@ def test_toppling_takes_the_least_over_all_challengers(seed):
     first, *behind = ratings.fit(counts).table().index
     each = [influence.fewest_removed(counts, first, one).removed for one in behind]
     found = influence.fewest_to_topple(counts)
-    assert found.leader == first
+    # Where two are level, which of them is first is a matter of rounding.
+    assert lead(counts, first, found.leader) == pytest.approx(0, abs=1e-6)
     assert found.removed == min(each)
 
 

@@ -89,7 +89,9 @@ def expected_battles(
         after = (start + slope * clock) ** (1 / up)
         missing = total - (after - before).sum(axis=-1, keepdims=True)
         if (missing < 1e-6 * total).all():
-            return after - before
+            # Exactly none for a pair that is not sampled: a rounding error, which
+            # differs from processor to processor, would cost a random number.
+            return np.where(rate > 0, after - before, 0.0)
         clock += missing / (rate / after**power).sum(axis=-1, keepdims=True)
     raise NotConvergedError(f"No allocation of {total} battles was found.")
 
