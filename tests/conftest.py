@@ -52,6 +52,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log) -> LoadFileSchedulin
     return Spread(config, log)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process build the site while the others run what needs none."""
+    served = [item for item in items if "site" in getattr(item, "fixturenames", ())]
+    need = {item.path: 2 for item in served}
+    if need:
+        need[next(iter(need))] = 0
+    items.sort(key=lambda item: need.get(item.path, 1))
+
+
 def timed(reports: Iterable, cells: Mapping[str, int]) -> dict[str, float]:
     """Return the seconds of each notebook whose cells have all run."""
     seconds, ran = Counter(), Counter()

@@ -108,9 +108,22 @@ def chart_html(spec: dict, key: str) -> str:
     )
 
 
+def _mark(key: str) -> str:
+    return f"<!--chart {key}-->"
+
+
 def _visit_html(self: Any, node: chart) -> None:
-    self.body.append(chart_html(node["spec"], node["key"]))
+    self.body.append(_mark(node["key"]))
     raise nodes.SkipNode
+
+
+def _draw(
+    app: Sphinx, name: str, template: str, context: dict, doctree: nodes.document | None
+) -> None:
+    """Put the charts into their page, after those who read all of its elements."""
+    for node in doctree.findall(chart) if doctree else ():
+        drawn = chart_html(node["spec"], node["key"])
+        context["body"] = context["body"].replace(_mark(node["key"]), drawn)
 
 
 def _write_bundle(app: Sphinx, error: Exception | None) -> None:
@@ -128,4 +141,5 @@ def _write_bundle(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> None:
     """Register the chart node and the bundle of the live view."""
     app.add_node(chart, html=(_visit_html, None))
+    app.connect("html-page-context", _draw, priority=900)
     app.connect("build-finished", _write_bundle)
