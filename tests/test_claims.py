@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import json
 import re
 import statistics
 from collections import Counter
@@ -9,7 +10,6 @@ from datetime import date, timedelta
 from html.parser import HTMLParser
 from itertools import combinations, pairwise
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,32 +18,22 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from illusion import data, ledger, record
-from illusion.claims import Finding, private_testing
 from illusion.rating import ratings
 from illusion.rating.battles import PairCounts
 from illusion.rebuttal import influence
 
 CLAIMS = data.load("claims").set_index("id")
-UNAVAILABLE = CLAIMS.index[CLAIMS["reason"].notna()]
+OPEN = CLAIMS.index[CLAIMS["kind"].isin(["unavailable", "unread"])]
 CHAPTERS = list(CLAIMS["chapter"].unique())
 
 
 @pytest.fixture
-def recomputed():
-    """Let a test change what the ledger is computed from."""
-    ledger._judge.cache_clear()
-    yield
-    ledger._judge.cache_clear()
-
-
-@pytest.fixture
 def shown(monkeypatch):
-    """Collect the HTML that is displayed."""
-    pages = []
-    monkeypatch.setattr(
-        ledger, "display", lambda bundle, raw: pages.append(bundle["text/html"])
-    )
-    return pages
+    """Collect what is displayed, in a run that has settled nothing yet."""
+    bundles = []
+    monkeypatch.setattr(ledger, "display", lambda bundle, raw: bundles.append(bundle))
+    monkeypatch.setattr(ledger, "_here", {})
+    return bundles
 
 
 class Rows(HTMLParser):
@@ -67,45 +57,69 @@ class Rows(HTMLParser):
             self.rows[-1]["text"] += text
 
 
-def stored(chapter: str) -> list[dict]:
-    """Return the rows of all ledgers that a stored chapter shows."""
+def outputs(chapter: str) -> list[tuple[str, dict]]:
+    """Return the code and the MIME bundle of each output of a stored chapter."""
     path = ROOT / "chapters" / f"{chapter}.ipynb"
-    assert path.is_file(), f"the ledger names the chapter {chapter}, which is not there"
-    cells = nbformat.read(path, as_version=4).cells
-    pages = [
-        output.get("data", {}).get("text/html", "")
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    return [
+        ("".join(cell["source"]), output["data"])
         for cell in cells
         for output in cell.get("outputs", [])
+        if "data" in output
     ]
+
+
+def settled(chapter: str) -> list[dict]:
+    """Return what the cells of a chapter have settled."""
+    return [out[ledger.MIME] for _, out in outputs(chapter) if ledger.MIME in out]
+
+
+def stored(chapter: str) -> list[dict]:
+    """Return the rows of all ledgers that a stored chapter shows."""
+    pages = ["".join(out.get("text/html", "")) for _, out in outputs(chapter)]
     return [row for html in pages if 'class="ledger' in html for row in Rows(html).rows]
 
 
 # The verdict of two numbers.
 
 
+def claim(kind: str = "data", depends: str | None = None) -> pd.Series:
+    return pd.Series(
+        {"value": 100.0, "tolerance": 5.0, "kind": kind, "depends": depends}
+    )
+
+
 @pytest.mark.parametrize(
     ("ours", "other", "expected"),
     [
-        (100, None, "reproduced"),
-        (104, None, "reproduced"),
-        (105, None, "reproduced"),
-        (95, None, "reproduced"),
+        (100, None, "agrees"),
+        (105, None, "agrees"),
+        (95, None, "agrees"),
         (105.001, None, "differs"),
         (94.999, None, "differs"),
-        (104, 96, "reproduced"),
-        (104, 105, "reproduced"),
+        (104, 96, "agrees"),
         (104, 106, "depends"),
         (95, 94, "depends"),
         (106, 94, "differs"),
         (106, 100, "depends"),
         (104, 0, "depends"),
+        (None, None, "cannot tell"),
     ],
 )
 @pytest.mark.parametrize("depends", ["assumption", "definition"])
-def test_verdict(ours, other, expected, depends):
-    finding = Finding(ours, "Why.", other=other, depends=depends)
-    expected = depends if expected == "depends" else expected
-    assert ledger.verdict(100, 5, finding) == expected
+@pytest.mark.parametrize(
+    ("kind", "agrees"),
+    [
+        ("data", "recomputed"),
+        ("simulation", "recomputed"),
+        ("arithmetic", "adds up"),
+        ("document", "documented"),
+    ],
+)
+def test_verdict(ours, other, expected, depends, kind, agrees):
+    names = {"agrees": agrees, "depends": depends}
+    judged = ledger.judge(claim(kind, depends), ours, other)
+    assert judged == names.get(expected, expected)
 
 
 @pytest.mark.parametrize(
@@ -114,52 +128,133 @@ def test_verdict(ours, other, expected, depends):
         (80, 120, "assumption"),
         (120, 80, "assumption"),
         (98, 120, "assumption"),
-        (98, 103, "reproduced"),
+        (98, 103, "recomputed"),
         (70, 90, "differs"),
         (110, 130, "differs"),
     ],
 )
 def test_verdict_on_a_range(ours, other, expected):
-    finding = Finding(ours, "Why.", other=other, depends="assumption", between=True)
-    assert ledger.verdict(100, 5, finding) == expected
+    found = ledger.judge(claim(depends="assumption"), ours, other, between=True)
+    assert found == expected
 
 
 def test_verdict_forgives_rounding_and_no_more():
     assert abs(1.1 - 1) > 0.1  # in floating point
-    assert ledger.verdict(1, 0.1, Finding(1.1, "Why.")) == "reproduced"
-    assert ledger.verdict(43, 0, Finding(43.0, "Why.")) == "reproduced"
-    assert ledger.verdict(43, 0, Finding(42.9999, "Why.")) == "differs"
+    exact = pd.Series({"value": 43.0, "tolerance": 0.0, "kind": "data"})
+    assert ledger.judge(exact, 43) == "recomputed"
+    assert ledger.judge(exact, 42.9999) == "differs"
+    near = pd.Series({"value": 1.0, "tolerance": 0.1, "kind": "data"})
+    assert ledger.judge(near, 1.1) == "recomputed"
 
 
-def test_error_bars_do_not_soften_a_verdict():
-    assert ledger.verdict(100, 5, Finding(110, "Why.", error=50)) == "differs"
+def test_our_own_error_is_part_of_the_tolerance():
+    assert ledger.judge(claim(), 108, error=2) == "recomputed"
+    assert ledger.judge(claim(), 109, error=2) == "differs"
 
 
-# The claims, and who computes them.
+@pytest.mark.parametrize(
+    ("difference", "error", "says"),
+    [(3, 1, True), (-3, 1, False), (1.9, 1, None), (-1.9, 1, None), (0, 0, None)],
+)
+def test_an_interval_that_contains_zero_says_nothing(difference, error, says):
+    assert ledger.above(difference, error) is says
 
 
-def test_every_claim_is_computed_or_says_why_not():
-    assert set(ledger.COMPUTED) == set(CLAIMS.index) - set(UNAVAILABLE)
-    assert set(CLAIMS.index[CLAIMS["kind"] == "unavailable"]) == set(UNAVAILABLE)
+# Settling a claim.
 
 
-def test_a_module_computes_the_claims_of_its_chapter():
-    # Also: no module overwrites the claims of another.
-    for module in ledger.MODULES:
-        chapter = module.__name__.rpartition(".")[2].replace("_", "-")
-        own = CLAIMS.index[CLAIMS["chapter"] == chapter]
-        assert set(module.COMPUTED) == set(own) - set(UNAVAILABLE)
+GAIN = "best-of-n.lmarena-n50"
 
 
-@pytest.mark.parametrize("name", ["aya.lmarena-copy", "variants.paper-google"])
-def test_a_claim_that_nobody_answers_is_named(name, monkeypatch, recomputed):
-    monkeypatch.delitem(ledger.COMPUTED, name, raising=False)
-    said = ledger._said().copy()
-    said.loc[name, "reason"] = None
-    monkeypatch.setattr(ledger, "_said", lambda: said)
-    for _ in range(2):  # a failure must not be cached as a success
-        with pytest.raises(ValueError, match=f"'{re.escape(name)}' is computed now"):
-            ledger.evaluate()
+@pytest.fixture
+def said(monkeypatch):
+    """Let a test settle two claims: one that depends on nothing, and one that does."""
+    table = ledger._said().loc[[GAIN, "ranking.lmarena-board", OPEN[0]]].copy()
+    table["reason"] = [
+        "From {ours:.1f} to {other:.0f}, {word}.",
+        "Plain.",
+        "They have.",
+    ]
+    table["depends"] = ["assumption", np.nan, np.nan]
+    monkeypatch.setattr(ledger, "_said", lambda: table)
+    return table
+
+
+def test_a_claim_is_settled_shown_and_stored(said, shown):
+    ledger.settle(GAIN, 11.4729, other=60, error=0.25, word="so")
+    (bundle,) = shown
+    assert bundle[ledger.MIME] == {
+        "id": GAIN,
+        "ours": 11.4729,
+        "error": 0.25,
+        "other": 60.0,
+        "between": False,
+        "verdict": "assumption",
+        "reason": "From 11.5 to 60, so.",
+    }
+    (row,) = Rows(bundle["text/html"]).rows
+    assert row["attrs"]["id"] == ledger.anchor(GAIN)
+    for part in (
+        "11 points",
+        "11.5 points (standard error 0.2",
+        "From 11.5 to 60, so.",
+    ):
+        assert part in row["text"]
+    assert ledger.verdict(GAIN) == "assumption"
+    assert ledger.value(GAIN) == 11.4729
+    json.dumps(bundle[ledger.MIME], allow_nan=False)
+
+
+def test_what_a_run_has_settled_is_shown_in_the_order_of_the_file(said, shown):
+    ledger.settle("ranking.lmarena-board", 128)
+    ledger.open(OPEN[0])
+    ledger.settle(GAIN, 11, other=60, word="so")
+    ledger.settle(GAIN, 12, other=60, word="again")
+    ledger.show_settled()
+    rows = Rows(shown[-1]["text/html"]).rows
+    assert [row["links"][0] for row in rows] == [
+        f"#{ledger.anchor(name)}" for name in said.index
+    ]
+    assert "again" in rows[0]["text"]
+    assert ledger.verdict(OPEN[0]) == "not checkable"
+    assert np.isnan(ledger.value(OPEN[0]))
+    assert ledger.MIME not in shown[-1]
+
+
+def test_a_day_and_a_yes_are_numbers(said, shown):
+    said.loc[GAIN, ["value", "unit"]] = [date(2024, 3, 1).toordinal(), "date"]
+    ledger.settle(GAIN, date(2024, 3, 1), other=date(2024, 4, 1), word="so")
+    assert "1 March 2024" in shown[0]["text/html"]
+    assert ledger.value(GAIN) == date(2024, 3, 1).toordinal()
+    ledger.settle("ranking.lmarena-board", np.True_)
+    assert ledger.value("ranking.lmarena-board") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "more", "error", "says"),
+    [
+        ("no.such", 1, {}, KeyError, "no claim 'no.such'"),
+        (OPEN[0], 1, {}, ValueError, "cannot be checked: ledger.open"),
+        (GAIN, 11, {"word": "x"}, ValueError, "other=None and depends=assumption"),
+        ("ranking.lmarena-board", 1, {"other": 2}, ValueError, "depends=nan"),
+        (GAIN, 11, {"other": 2}, KeyError, "has a place for 'word'"),
+        ("ranking.lmarena-board", float("nan"), {}, ValueError, "finite"),
+        (GAIN, 1, {"other": float("inf"), "word": "x"}, ValueError, "finite"),
+    ],
+)
+def test_what_settles_nothing_is_refused(said, shown, name, value, more, error, says):
+    with pytest.raises(error, match=re.escape(says)):
+        ledger.settle(name, value, **more)
+    assert not shown
+    assert not ledger._here
+
+
+def test_a_claim_that_can_be_checked_is_not_open(said, shown):
+    with pytest.raises(ValueError, match="can be checked: settle it"):
+        ledger.open(GAIN)
+
+
+# The claims, and where they are settled.
 
 
 def test_ids_say_who_says_it():
@@ -175,36 +270,90 @@ def test_ids_say_who_says_it():
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_chapter_of_a_claim_exists(chapter):
-    assert (ROOT / "chapters" / f"{chapter}.ipynb").is_file()
+def test_each_claim_is_settled_once_in_its_chapter(chapter):
+    own = CLAIMS.index[CLAIMS["chapter"] == chapter]
+    found = Counter(each["id"] for each in settled(chapter))
+    assert found == Counter(own)
+    # And stands on the page once, to be linked.
+    anchors = [row["attrs"]["id"] for row in stored(chapter) if "id" in row["attrs"]]
+    assert Counter(anchors) == Counter(map(ledger.anchor, own))
 
 
-def test_what_is_computed_has_something_to_compare_with():
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_stored_verdict_follows_from_the_stored_values(chapter):
+    for each in settled(chapter):
+        said = ledger._said().loc[each["id"]]
+        if each["id"] in OPEN:
+            expected = ledger._OPEN[said["kind"]]
+            assert each["ours"] is each["other"] is each["error"] is None
+        else:
+            values = [each[key] for key in ("ours", "other", "error")]
+            expected = ledger.judge(said, *values, between=each["between"])
+            assert (each["other"] is None) == pd.isna(said["depends"]), each["id"]
+        assert each["verdict"] == expected, each["id"]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_what_this_settles_is_what_the_cells_have_settled(chapter):
+    own = [name for name in CLAIMS.index if CLAIMS["chapter"][name] == chapter]
+    tables = [
+        Rows("".join(out["text/html"])).rows
+        for source, out in outputs(chapter)
+        if "ledger.show_settled()" in source and "text/html" in out
+    ]
+    links = [[row["links"][0] for row in rows] for rows in tables]
+    assert links == [[f"#{ledger.anchor(name)}" for name in own]]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_no_chapter_settles_or_knows_the_claims_of_another(chapter):
+    for source, out in outputs(chapter):
+        names = set(re.findall(r"ledger\.(?:settle|open)\(\s*\"([^\"]+)\"", source))
+        if ledger.MIME in out:
+            names.add(out[ledger.MIME]["id"])
+        foreign = {
+            n for n in names & set(CLAIMS.index) if CLAIMS["chapter"][n] != chapter
+        }
+        assert not foreign
+
+
+def test_the_ledger_is_complete_and_has_something_to_compare_with():
     judged = ledger.evaluate()
     assert list(judged.index) == list(CLAIMS.index)
     assert [*judged][: CLAIMS.shape[1] - 1] == [*CLAIMS.drop(columns="reason")]
-    computed = judged.loc[list(ledger.COMPUTED)]
-    assert np.isfinite(computed[["value", "ours"]].astype(float)).all(axis=None)
+    computed = judged.drop(OPEN)
+    assert np.isfinite(computed["value"]).all()
+    told = computed["verdict"] != "cannot tell"
+    assert np.isfinite(computed.loc[told, "ours"]).all()
     assert computed["unit"].notna().all()
     assert (computed["error"].isna() | (computed["error"] > 0)).all()
-    unavailable = judged.loc[list(UNAVAILABLE)]
-    assert unavailable[["ours", "error", "other"]].isna().all(axis=None)
+    assert judged.loc[OPEN, ["ours", "error", "other"]].isna().all(axis=None)
     assert (judged["value"].isna() == judged["unit"].isna()).all()
+    assert set(judged["verdict"]) <= set(ledger.VERDICTS)
 
 
-def test_verdicts_are_the_ones_that_are_explained():
-    verdicts = ledger.evaluate()["verdict"]
-    assert set(verdicts) <= set(ledger.VERDICTS)
-    not_checkable = verdicts.index[verdicts == "not checkable"]
-    assert set(not_checkable) == set(UNAVAILABLE)
+def test_the_ledger_is_read_and_not_computed(monkeypatch):
+    def no(*args, **kwargs):
+        raise AssertionError("a table beside the claims was loaded")
+
+    claims = data.load("claims")
+    ledger._said.cache_clear()
+    ledger._stored.cache_clear()
+    monkeypatch.setattr(data, "load", lambda name: claims if name == "claims" else no())
+    assert len(ledger.evaluate()) == len(CLAIMS)
+
+
+def test_a_claim_that_its_chapter_has_not_settled_is_named(monkeypatch):
+    monkeypatch.setattr(ledger, "_stored", lambda chapter: {})
+    with pytest.raises(ValueError, match=r"has not settled 'ranking\.lmarena-board'"):
+        ledger.evaluate("ranking")
 
 
 def test_reasons_are_sentences():
-    judged = ledger.evaluate()
-    for name, why in judged["reason"].items():
+    for name, why in ledger.evaluate()["reason"].items():
         assert 0 < len(why) <= 220, f"{name}: {len(why)} characters"
         assert why.endswith("."), name
-        odd = re.search(r"\bnan\b|\binf\b|None|  |\d\.\d{3}", why)
+        odd = re.search(r"\bnan\b|\binf\b|None|  |\d\.\d{3}|[{}]", why)
         assert not odd, f"{name}: {why}"
 
 
@@ -216,24 +365,16 @@ def test_a_reason_claims_no_other_verdict():
     assert set(holds["verdict"]) <= {"assumption", "definition"}
 
 
-@pytest.mark.parametrize("name", ledger.COMPUTED)
-def test_another_value_says_what_it_depends_on(name):
-    found = ledger.COMPUTED[name]()
-    assert (found.other is None) == (found.depends is None)
-    assert found.depends in {None, "assumption", "definition"}
-    assert found.other is None or np.isfinite(found.other)
-
-
 def test_a_copy_of_the_ledger_can_be_changed():
     before = ledger.evaluate()
     changed = ledger.evaluate()
-    changed["verdict"] = "reproduced"
+    changed["verdict"] = "recomputed"
     changed.loc["aya.lmarena-copy", "ours"] = 1054.0
     del changed["reason"]
     pd.testing.assert_frame_equal(ledger.evaluate(), before)
 
 
-def test_a_chapter_has_its_part_of_the_ledger(monkeypatch, recomputed):
+def test_a_chapter_has_its_part_of_the_ledger():
     whole = ledger.evaluate()
     for chapter in CHAPTERS:
         part = ledger.evaluate(chapter)
@@ -242,45 +383,18 @@ def test_a_chapter_has_its_part_of_the_ledger(monkeypatch, recomputed):
         ledger.evaluate("rankings")
 
 
-@pytest.mark.parametrize("shown_by", [ledger.show_claims, ledger.show_ledger])
-def test_only_what_is_shown_is_computed(shown_by, shown, monkeypatch, recomputed):
-    ledger._judge.cache_clear()
-    computed = []
-
-    def watched(name, function):
-        return lambda: computed.append(name) or function()
-
-    for name, function in ledger.COMPUTED.items():
-        monkeypatch.setitem(ledger.COMPUTED, name, watched(name, function))
-    other = "gain.paper-70"
-    shown_by("aya", other)
-    expected = [n for n in ledger.COMPUTED if n.startswith("aya.")]
-    assert len(expected) > 1
-    assert sorted(computed) == sorted([*expected, other])
-    ledger.evaluate("ranking")
-    assert set(computed) - {*expected, other} == set(ledger.ranking.COMPUTED)
-
-
 # Where they are shown.
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_chapter_shows_each_of_its_claims_once(chapter):
-    rows = [row["attrs"] for row in stored(chapter)]
-    own = CLAIMS.index[CLAIMS["chapter"] == chapter]
-    found = Counter(attrs["id"] for attrs in rows if "id" in attrs)
-    assert found == Counter(map(ledger.anchor, own))
-
-
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_claim_of_another_chapter_is_linked_to_it(chapter):
+@pytest.mark.parametrize("chapter", [*CHAPTERS, "index"])
+def test_a_claim_of_another_chapter_is_linked_to_its_cell(chapter):
     judged = ledger.evaluate()
     home = {
         f"{there}.ipynb#{ledger.anchor(name)}": name
         for name, there in judged["chapter"].items()
     }
     for row in stored(chapter):
-        if "id" in row["attrs"]:
+        if "id" in row["attrs"] or row["links"][0].startswith("#"):
             continue
         name = home[row["links"][0]]
         assert judged.loc[name, "chapter"] != chapter, f"{name} has two rows here"
@@ -292,10 +406,9 @@ def test_rebuttal_shows_what_decides_each_point():
     wanted = [name.split() for name in points["claims"]]
     assert all(len(set(names)) == len(names) > 0 for names in wanted)
     assert {name for names in wanted for name in names} <= set(CLAIMS.index)
-    shown = [row["links"][0] for row in stored("rebuttal") if "id" not in row["attrs"]]
-    assert [link.split("#")[1] for link in shown] == [
-        ledger.anchor(name) for names in wanted for name in names
-    ]
+    links = [row["links"][0] for row in stored("rebuttal") if "id" not in row["attrs"]]
+    shown = [link.split("#")[1] for link in links if link.partition("#")[0]]
+    assert shown == [ledger.anchor(name) for names in wanted for name in names]
 
 
 def test_landing_page_links_each_claim_to_its_row():
@@ -315,8 +428,11 @@ def test_landing_page_links_each_claim_to_its_row():
 
 
 def test_landing_page_says_what_each_verdict_means():
-    notebook = nbformat.read(ROOT / "chapters" / "index.ipynb", as_version=4)
-    prose = "".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    path = ROOT / "chapters" / "index.ipynb"
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    prose = "\n".join(
+        "".join(c["source"]) for c in cells if c["cell_type"] == "markdown"
+    )
     listed = re.findall(r"^- \*\*([^*]+)\*\*: ", prose, re.MULTILINE)
     assert listed == list(ledger.VERDICTS)
 
@@ -336,51 +452,49 @@ def test_summary_counts_each_claim_once(monkeypatch):
 
 def test_show_has_the_asked_rows_in_their_order(shown):
     names = ["best-of-n.others-n5", "aya.paper-8b-gap", "variants.paper-google"]
-    ledger.show_claims(*names)
-    rows = Rows(shown[0]).rows
-    assert [row["attrs"] for row in rows] == [{"id": ledger.anchor(n)} for n in names]
+    ledger.show_ledger(*names)
+    rows = Rows(shown[0]["text/html"]).rows
+    assert [row["links"][0].split("#")[1] for row in rows] == [
+        *map(ledger.anchor, names)
+    ]
     second_hand, gap, unavailable = (row["text"] for row in rows)
     assert "Others: press summary" in second_hand
     assert "read second-hand" in second_hand
     assert "read second-hand" not in gap
-    for part in (
-        "Paper: v1 s3.3, Fig. 9",
-        "17 points",
-        "(standard error 15.3 points)",
-        "reproduced. Its",
-    ):
+    for part in ("Paper: v1 s3.3, Fig. 9", "17 points", "(standard error 15.3 points)"):
         assert part in gap
     assert "10 variants–not checkable. Who made" in unavailable
 
 
 def test_show_of_a_topic_has_all_of_its_claims(shown):
-    ledger.show_claims("number-one", "aya.lmarena-copy", "best-of-n")
+    ledger.show_ledger("number-one", "aya.lmarena-copy", "best-of-n")
     topics = CLAIMS.index.str.partition(".").get_level_values(0)
     names = [
         *CLAIMS.index[topics == "number-one"],
         "aya.lmarena-copy",
         *CLAIMS.index[topics == "best-of-n"],
     ]
-    ids = [row["attrs"]["id"] for row in Rows(shown[0]).rows]
-    assert ids == list(map(ledger.anchor, names))
+    rows = Rows(shown[0]["text/html"]).rows
+    assert [row["links"][0].split("#")[1] for row in rows] == [
+        *map(ledger.anchor, names)
+    ]
 
 
 @pytest.mark.parametrize("known", [[], ["aya.paper-8b-gap"]])
 def test_show_of_an_unknown_claim_is_refused(known, shown):
     with pytest.raises(KeyError, match=r"aya\.paper-9b-gap"):
-        ledger.show_claims(*known, "aya.paper-9b-gap")
+        ledger.show_ledger(*known, "aya.paper-9b-gap")
     assert not shown
 
 
-@pytest.mark.parametrize("show", [ledger.show_claims, ledger.show_ledger])
-def test_what_the_table_says_is_text(show, shown, monkeypatch):
+def test_what_the_table_says_is_text(shown, monkeypatch):
     evil = '<img src="x" onerror="a()"> & \'co\''
     judged = ledger.evaluate().loc[["aya.paper-8b-gap"]]
     columns = ["claim", "locator", "url", "reason", "unit"]
     judged[columns] = [[f"{evil} {column}" for column in columns]]
     monkeypatch.setattr(ledger, "_judged", lambda said: judged)
-    show(*(judged.index if show is ledger.show_claims else ()))
-    row = Rows(shown[0]).rows[0]
+    ledger.show_ledger()
+    row = Rows(shown[0]["text/html"]).rows[0]
     assert set(row["tags"]) == {"tr", "th", "td", "a", "br", "small", "b"}
     assert row["links"][-1] == f"{evil} url"
     for column in ("claim", "locator", "reason", "unit"):
@@ -451,25 +565,25 @@ def error_of(tie_rate):
 @pytest.mark.parametrize(("n", "final"), [(5, None), (20, "n20"), (50, "n50")])
 def test_gains_of_the_final_version(n, final, tie_rate):
     error = error_of(tie_rate)
-    expected = pytest.approx(maximum(n) * np.hypot(25, error), rel=1e-9)
+    expected = pytest.approx(maximum(n) * np.hypot(25, error), rel=1e-5)
     assert value(f"best-of-n.others-n{n}") == expected
     if final:
         name = f"best-of-n.paper-final-{final}"
         assert value(name) == expected
-        assert value(name, "other") == pytest.approx(maximum(n) * error, rel=1e-9)
+        assert value(name, "other") == pytest.approx(maximum(n) * error, rel=1e-5)
     if n == 50:
         for name in ("best-of-n.lmarena-n50", "best-of-n.paper-v1-figure-n50"):
             assert value(name, "other") == expected
 
 
 def test_gain_of_identical_variants(tie_rate):
-    expected = pytest.approx(maximum(50) * error_of(tie_rate), rel=1e-9)
+    expected = pytest.approx(maximum(50) * error_of(tie_rate), rel=1e-5)
     assert value("best-of-n.lmarena-n50") == expected
 
 
 def test_share_that_is_skill(tie_rate):
     stays = 25**2 / (25**2 + error_of(tie_rate) ** 2)
-    assert value("best-of-n.lmarena-to-zero", "other") == pytest.approx(stays, rel=1e-9)
+    assert value("best-of-n.lmarena-to-zero", "other") == pytest.approx(stays, rel=1e-5)
     assert value("best-of-n.lmarena-nba") == 1
     assert value("best-of-n.lmarena-nba", "other") == 0
     assert f"{stays:.0%} of the lead" in value("best-of-n.lmarena-nba", "reason")
@@ -484,9 +598,11 @@ def test_gains_of_the_first_version():
     ours = value("best-of-n.paper-v1-figure-n50") / maximum(50)
     assert ours == pytest.approx(spread, abs=1)
     for name in ("text", "figure"):
-        expected = pytest.approx(ours * maximum(10), rel=1e-9)
+        expected = pytest.approx(ours * maximum(10), rel=1e-5)
         assert value(f"best-of-n.paper-v1-{name}-n10") == expected
-    assert value("best-of-n.lmarena-ten-times") == pytest.approx(gain[50] / 11)
+    assert value("best-of-n.lmarena-ten-times") == pytest.approx(
+        gain[50] / 11, rel=1e-5
+    )
     assert f"{70 / 11:.0f} times" in value("best-of-n.lmarena-ten-times", "reason")
 
 
@@ -517,7 +633,7 @@ def test_share_of_votes_from_before_the_listing():
             if abs(then - target) <= timedelta(days=8):
                 left.append(votes[first] / votes[then])
     name = "best-of-n.lmarena-within-days"
-    assert value(name) == pytest.approx(statistics.median(left), abs=1e-12)
+    assert value(name) == pytest.approx(statistics.median(left), abs=1e-5)
     assert f"median of {len(left)} new models" in value(name, "reason")
 
 
@@ -527,7 +643,7 @@ def test_distances_of_the_aya_pairs():
     for pair, gap, widths in (("8b", 17, (42, 43)), ("32b", 38, (54, 41))):
         name, error = f"aya.paper-{pair}-gap", np.hypot(*widths) / 2 / 1.96
         assert value(name) == gap
-        assert value(name, "error") == pytest.approx(error, rel=1e-12)
+        assert value(name, "error") == pytest.approx(error, rel=1e-5)
     assert "does not hold zero" in value("aya.paper-32b-gap", "reason")
     assert "They share 27 and 30 points" in value("aya.lmarena-overlap", "reason")
 
@@ -544,8 +660,7 @@ def test_models_between_the_aya_copies():
     errors = np.array([42, 43]) / 2 / 1.96
     low, high = np.sort(rng.normal(1060.5, errors, (200_000, 2))).T
     between = sum((low < s) & (s < high) for s in scores)
-    allowed = 4 * between.std() / len(between) ** 0.5
-    assert abs(private_testing.expected_between() - between.mean()) < allowed
+    assert f"{between.mean():.1f} of" in value("aya.paper-four-between", "reason")
 
 
 def test_counts_and_days():
@@ -577,21 +692,23 @@ def test_board_claim_is_about_all_of_the_board():
 
 @pytest.mark.parametrize(("percent", "win"), [(30, 0.427), (70, 0.499)])
 def test_gains_are_those_of_the_win_rates(percent, win):
-    assert value(f"gain.paper-{percent}") == pytest.approx(100 * (win / 0.235 - 1))
+    # What a chapter stores has six digits.
+    gain = pytest.approx(100 * (win / 0.235 - 1), rel=1e-5)
+    assert value(f"gain.paper-{percent}") == gain
     odds = win / (1 - win) / (0.235 / 0.765)
     direct = value(f"gain.paper-direct-{percent}")
-    assert direct == pytest.approx(100 * odds / (1 + odds))
+    assert direct == pytest.approx(100 * odds / (1 + odds), rel=1e-5)
     # Standard error of a difference of log-odds, from two samples of 500.
     spread = np.sqrt(sum(1 / (500 * p * (1 - p)) for p in (win, 0.235)))
     error = value(f"gain.paper-direct-{percent}", "error")
-    assert error == pytest.approx(direct * (100 - direct) / 100 * spread)
+    assert error == pytest.approx(direct * (100 - direct) / 100 * spread, rel=1e-5)
 
 
 def test_fall_of_mmlu_is_told_by_its_error():
     for percent, share in ((30, 0.644), (70, 0.659)):
         variance = sum(p * (1 - p) / 14_042 for p in (0.665, share))
         error = value(f"mmlu.paper-{percent}", "error")
-        assert error == pytest.approx(100 * np.sqrt(variance))
+        assert error == pytest.approx(100 * np.sqrt(variance), rel=1e-5)
         fall = value(f"mmlu.paper-{percent}")
         clear = "no fall" not in value(f"mmlu.paper-{percent}", "reason")
         assert (fall > 1.96 * error) == clear

@@ -3,6 +3,7 @@
 from sphinx.application import Sphinx
 
 from bookbuild import (
+    commonmark,
     exercises,
     figures,
     library,
@@ -18,6 +19,16 @@ __all__ = ["setup"]
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Set up the book's Sphinx extension."""
-    for part in (exercises, figures, library, mathfont, mathml, reading, tables, theme):
+    for part in (
+        commonmark,
+        exercises,
+        figures,
+        library,
+        mathfont,
+        mathml,
+        reading,
+        tables,
+        theme,
+    ):
         part.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

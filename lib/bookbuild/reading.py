@@ -20,6 +20,7 @@ from sphinx.addnodes import desc, pending_xref
 from sphinx.application import Sphinx
 
 from bookbuild import tree
+from bookbuild.commonmark import SOLUTION, ends_solution
 from illusion.telling import charts, quiz
 
 __all__ = ["RUNS", "Reading", "line", "reading", "running", "sections", "setup"]
@@ -40,10 +41,8 @@ COLUMNS = ("words", "lines of code", "charts", "to read")
 """Headings of the columns that the build fills in, from the links of each row."""
 
 _MARKUP = re.compile(
-    r"^[`:]{3,}(?:\{[\w-]+\})?|^:\w+:.*$|</?\w[^>]*>|\]\([^)]*\)|\{[\w:]+\}(?=`)|^#+ ",
-    re.M,
+    r"^[`:]{3,}(?:\{[\w-]+\})?|</?\w[^>]*>|\]\([^)]*\)|^#+ ", re.MULTILINE
 )
-_SOLUTION = re.compile(r"```\{solution-(start|end)\}")
 
 
 @dataclass(frozen=True)
@@ -92,18 +91,19 @@ def sections(path: Path) -> dict[str, Reading]:
     here, solved = "", False
     for cell in cells:
         if cell.cell_type == "code":
-            if not (solved or "remove-cell" in cell.metadata.get("tags", [])):
+            if not solved:
                 found[here] += _code(path.stem, cell)
             continue
-        unfolded = re.sub(r"<details\b.*?</details>", "", cell.source, flags=re.DOTALL)
-        for line in unfolded.splitlines():
-            if mark := _SOLUTION.match(line):
-                solved = mark[1] == "start"
-            elif line.startswith("## "):
+        solved = solved and not ends_solution(cell)
+        if solved or cell.source.strip() == SOLUTION:
+            solved = True
+            continue
+        folded = r"<details\b.*?</details>|<!--.*?-->"
+        for line in re.sub(folded, "", cell.source, flags=re.DOTALL).splitlines():
+            if line.startswith("## "):
                 here = default_slugify(line.removeprefix("## ").strip())
                 found.setdefault(here, Reading())
-            if not solved:
-                found[here] += Reading(words=_words(line))
+            found[here] += Reading(words=_words(line))
     return found
 
 

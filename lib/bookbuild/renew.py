@@ -23,6 +23,7 @@ from nbclient.exceptions import CellExecutionError
 from bookbuild import kernels, tree
 from bookbuild.site import BuildError
 from illusion import data
+from illusion.telling import prose
 
 __all__ = ["describe", "renew"]
 
@@ -53,10 +54,12 @@ def renew() -> Iterator[str]:
     yield from describe()
     known = tree.ROOT / tree.BUILD / "renewed.json"
     fresh = json.loads(known.read_text("utf-8")) if known.exists() else {}
-    # The landing page, which comes first, shows what the chapters have found.
+    # Those that show what others have settled come after them, the landing page last.
     first, *rest = tree.notebooks().values()
+    rest.sort(key=_shows_others)
     for path in (*rest, first):
-        around = _around(rest if path == first else [])
+        others = rest if path == first else [p for p in rest if not _shows_others(p)]
+        around = _around(others if path == first or _shows_others(path) else [])
         if fresh.get(path.stem) == around + _own(path):
             continue
         yield from _run_again(path)
@@ -64,6 +67,11 @@ def renew() -> Iterator[str]:
         fresh[path.stem] = around + _own(path)
         known.parent.mkdir(exist_ok=True)
         known.write_text(json.dumps(fresh), "utf-8")
+
+
+def _shows_others(path: Path) -> bool:
+    """Whether a notebook shows claims that others settle."""
+    return "ledger.show_ledger(" in path.read_text("utf-8")
 
 
 def _around(others: Sequence[Path]) -> str:
@@ -100,6 +108,11 @@ def _run_again(path: Path) -> Iterator[str]:
         yield f"data/answers.csv: answers of {path.stem}"
         yield from describe()
         notebook, _ = _run(path)  # what is said of an answer depends on those kept
+    if changes := prose.renew(notebook.cells):
+        path.write_text(nbformat.writes(notebook) + "\n", "utf-8")
+        for change in changes:
+            yield f"{path.relative_to(tree.ROOT)}: {change}"
+        notebook, _ = _run(path)
     after = nbformat.writes(notebook) + "\n"
     if after != before:
         path.write_text(after, "utf-8")

@@ -11,7 +11,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ from pygments.lexers import PythonLexer
 
 from bookbuild import drawing, mathfont, tables, tree
 from bookbuild.mathml import to_mathml
-from bookbuild.plain import glued, plain
+from illusion import ledger
+from illusion.telling import prose
 from illusion.telling.charts import FIGURE_MIME, MIME, is_single
 
 __all__ = ["HEIGHT", "MAX_CLAIMS", "MAX_ROWS", "WIDTH", "SlidesError", "draw", "make"]
@@ -163,7 +164,6 @@ def draw(spec: Mapping[str, Any], key: str) -> str:
 
 def _deck(notebook: NotebookNode) -> str:
     """Return a notebook's slides as a page, or nothing if it has none."""
-    values = glued(notebook)
     cells = []
     for cell in notebook.cells:
         kind = cell.metadata.get("slideshow", {}).get("slide_type")
@@ -180,15 +180,17 @@ def _deck(notebook: NotebookNode) -> str:
                 f"Cell {cell.id} is on a slide and shows nothing there; store its "
                 "outputs, give it metadata `slide`, or take it off."
             )
+        if cell.cell_type == "code":
+            cell.outputs = _one_ledger(cell.outputs)
         cells.append(cell)
     if not cells:
         return ""
     exporter = SlidesExporter(
         template_file="slides.html.j2", extra_loaders=[_environment().loader]
     )
-    exporter.register_filter("book_markdown", partial(_markdown, values=values))
+    exporter.register_filter("book_markdown", _markdown)
     exporter.register_filter("book_code", _code)
-    exporter.register_filter("book_output", partial(_output, values=values))
+    exporter.register_filter("book_output", _output)
     # The chapter's title is its first line.
     title = notebook.cells[0].source.partition("\n")[0].removeprefix("# ")
     deck = {"title": title, "book": tree.read()["title"]}
@@ -203,20 +205,37 @@ def _code(source: str) -> str:
     return highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)).rstrip()
 
 
-def _output(output: NotebookNode, values: Mapping[str, str]) -> str:
+def _output(output: NotebookNode) -> str:
     """Return an output as HTML."""
     if output.output_type == "stream":
         return _printed(output.text)
     data = output.get("data", {})
     if MIME in data:
-        return _figure(data[MIME], values)
+        return _figure(data[MIME])
     if FIGURE_MIME in data:
         return ""
     if "text/html" in data:
         return _table(data["text/html"])
     if "text/markdown" in data:
-        return _markdown(data["text/markdown"], values)
+        return _markdown(data["text/markdown"])
     return _printed(data.get("text/plain", ""))
+
+
+def _one_ledger(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
+    """Put the claims that a cell settles, one after the other, into one table."""
+    kept: list[NotebookNode] = []
+    first = None
+    for output in outputs:
+        if ledger.MIME not in output.get("data", {}):
+            kept.append(output)
+        elif first is None:
+            kept.append(first := output)
+        else:
+            row = output.data["text/html"].partition("<tbody>")[2].partition("</tbody>")
+            first.data["text/html"] = first.data["text/html"].replace(
+                "</tbody>", f"{row[0].strip()}\n</tbody>"
+            )
+    return kept
 
 
 def _printed(text: str) -> str:
@@ -228,12 +247,12 @@ def _printed(text: str) -> str:
     return f'<pre class="{name}">{shown}</pre>' if lines else ""
 
 
-def _figure(spec: Mapping[str, Any], values: Mapping[str, str]) -> str:
+def _figure(spec: Mapping[str, Any]) -> str:
     """Return a chart with its caption, the finding first."""
     figure = spec["usermeta"]["figure"]
     alt = html.escape(spec["description"], quote=True)
     texts = _SENTENCE.split(figure["caption"], maxsplit=1)
-    told = "".join(_markdown(text, values) for text in texts)
+    told = "".join(map(_markdown, texts))
     return (
         f'<figure><div class="chart" role="img" aria-label="{alt}">'
         f"{draw(spec, figure['label'] + '-')}</div><figcaption>{told}</figcaption>"
@@ -249,7 +268,9 @@ def _table(page: str) -> str:
     if 'class="ledger' in page:
         # The source and the reason are for readers: here, what is said and found.
         page = re.sub(r"<br><small>.*?</small>", "", page, flags=re.DOTALL)
-        page = re.sub(r'(<td[^>]*"Verdict"><b>.*?</b>).*?(?=</td>)', r"\1", page)
+        page = re.sub(
+            r'(<td data-label="Verdict"[^>]*><b>.*?</b>).*?(?=</td>)', r"\1", page
+        )
         page = re.sub(r"<tr id=\"[^\"]*\">", "<tr>", page)
         most = MAX_CLAIMS
     head, opened, rest = page.partition("<tbody>")
@@ -262,10 +283,10 @@ def _table(page: str) -> str:
     return head + opened + kept + closed + rest + more
 
 
-def _markdown(text: str, values: Mapping[str, str]) -> str:
-    """Return Markdown, which may have the book's roles, as HTML."""
+def _markdown(text: str) -> str:
+    """Return Markdown as HTML."""
     # A slide has no other to refer to a formula.
-    text = re.sub(r"\\tag\{[^}]*\}\s*", "", plain(text, values))
+    text = re.sub(r"\\tag\{[^}]*\}\s*", "", prose.COMMENT.sub("", text))
     return _parser().render(text).strip()
 
 

@@ -11,14 +11,16 @@ import re
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
 import yaml
 
-from bookbuild.plain import glued, plain
+from bookbuild.commonmark import SOLUTION, ends_solution
 from bookbuild.site import build
 from bookbuild.tree import CONFIG, ROOT, TOC, read
+from illusion.telling import prose
 
 __all__ = ["StubError", "make", "pack", "stub", "without_solutions"]
 
@@ -26,10 +28,9 @@ FOR_TEACHERS = ["instructors"]
 _SITE = (CONFIG, TOC, "_static", "references.bib", "chapters")
 _KIT = ("lib", "data", "requirements.txt", "pyproject.toml", "LICENSE", "CITATION.cff")
 _KIT += ("chapters/quizzes", "chapters/glossary.md", "chapters/notation.md")
+_KIT += ("chapters/references.md",)
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.egg-info", ".ipynb_checkpoints")
-_MARK = re.compile(
-    r"^```\{solution-(?:start\} (?P<label>[\w-]+)\n.*?|end\})\n```$", re.M | re.S
-)
+_LABEL = re.compile(r"^### Exercise: .*<!--#(ex-[\w-]+)-->$", re.MULTILINE)
 _DAY = (2025, 1, 1, 0, 0, 0)  # one date for all files, so that a zip is the same again
 _START = """# Notebooks for students
 
@@ -117,38 +118,58 @@ def without_solutions(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         A solution whose check is not its end, or that has no end itself.
     """
     notebook = copy.deepcopy(notebook)
+    before = list(prose.markers(notebook.cells))
     cells: list[nbformat.NotebookNode] = []
-    solution: list[str] = []
+    solution: list[str] | None = None
     label = ""
     for cell in notebook.cells:
+        if solution is not None and ends_solution(cell):
+            cells += _stubs(label, solution)
+            solution = None
         if cell.cell_type == "code":
-            if label:
-                solution.append(cell.source)
-            else:
+            if solution is None:
                 cells.append(cell)
-            continue
-        kept, at = "", 0
-        for mark in _MARK.finditer(cell.source):
-            if mark["label"]:
-                kept += cell.source[at : mark.start()]
-                label, solution = mark["label"], []
             else:
-                if any("exercises.check(" in source for source in solution):
-                    new = nbformat.v4.new_code_cell
-                    work, check = stub(label, solution)
-                    cells.append(new(work, id=f"{label}-work"[:64]))
-                    cells.append(new(check, id=f"{label}-check"[:64]))
-                label = ""
-            at = mark.end()
-        if not label:
-            kept += cell.source[at:]
-        if kept.strip():
-            cell.source = kept.strip("\n")
+                solution.append(cell.source)
+        elif cell.source.strip() == SOLUTION:
+            solution = []
+        elif solution is None:
+            label = (_LABEL.findall(cell.source) or [label])[-1]
             cells.append(cell)
-    if label:
+    if solution is not None:
         raise StubError(f"{label}: the solution has no end.")
     notebook.cells = cells
+    _keep_checks(notebook, before)
     return notebook
+
+
+def _stubs(label: str, solution: list[str]) -> list[nbformat.NotebookNode]:
+    """Return the cells that a student is given for a solution's."""
+    if not any("exercises.check(" in source for source in solution):
+        return []
+    work, check = stub(label, solution)
+    new = nbformat.v4.new_code_cell
+    return [new(work, id=f"{label}-work"[:64]), new(check, id=f"{label}-check"[:64])]
+
+
+def _keep_checks(
+    notebook: nbformat.NotebookNode, before: Sequence[prose.Marker]
+) -> None:
+    """Let the stored check of a text speak of what is left of it."""
+    left = {
+        (m.cell, m.code, m.place, m.in_slide) for m in prose.markers(notebook.cells)
+    }
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            values = output.get("data", {}).get(prose.MIME)
+            if values is not None:
+                pairs = zip(before, (value for _, value in values), strict=True)
+                kept = [
+                    (mark, value, "")
+                    for mark, value in pairs
+                    if (mark.cell, mark.code, mark.place, mark.in_slide) in left
+                ]
+                output.data = nbformat.NotebookNode(prose.bundle(kept))
 
 
 def pack(path: Path) -> None:
@@ -163,18 +184,7 @@ def pack(path: Path) -> None:
         kit = Path(folder)
         _copy(_KIT, kit)
         for source in sorted((ROOT / "chapters").glob("*.ipynb")):
-            notebook = _for_students(source)
-            values = glued(nbformat.read(source, as_version=4))
-            # The hidden cell feeds the pages.
-            notebook.cells = [
-                cell
-                for cell in notebook.cells
-                if "remove-cell" not in cell.metadata.get("tags", [])
-            ]
-            for cell in notebook.cells:
-                if cell.cell_type == "markdown":
-                    cell.source = plain(cell.source, values)
-            nbformat.write(notebook, kit / "chapters" / source.name)
+            nbformat.write(_for_students(source), kit / "chapters" / source.name)
         (kit / "README.md").write_text(_START, encoding="utf-8")
         # In order and without dates.
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -225,7 +235,7 @@ def _for_students(path: Path) -> nbformat.NotebookNode:
     notebook = without_solutions(nbformat.read(path, as_version=4))
     link = re.compile(rf"\]\((?:{'|'.join(FOR_TEACHERS)})\.md")
     for cell in notebook.cells:
-        if cell.cell_type == "markdown":
+        if cell.cell_type == "markdown" and link.search(cell.source):
             parts = cell.source.split("\n\n")
             cell.source = "\n\n".join(p for p in parts if not link.search(p))
     return notebook

@@ -1,56 +1,205 @@
 """The ledger: every claim of the dispute, our value beside it, and the verdict.
 
 ``data/claims.csv`` holds what was said, by whom and where, and why nobody outside can
-check it, if so; `illusion.claims` computes what we find of the rest. A verdict is not
-written down anywhere: it follows from the two numbers and the claim's tolerance.
+check it, if so. A chapter settles its claims in the cells that compute them, with
+:func:`settle` and :func:`open`; each stores what it found in the notebook, and from
+there the landing page and other chapters read it. A verdict is not written down
+anywhere: it follows from the two numbers and the claim's tolerance.
 """
 
 import datetime as dt
-from collections.abc import Iterable
+import json
+import math
+from collections.abc import Iterable, Iterator
 from functools import cache
 from html import escape
+from typing import Any
 
 import altair as alt
 import pandas as pd
 from IPython.display import display
 
 from illusion import data
-from illusion.claims import (
-    Finding,
-    data_asymmetry,
-    day_in_words,
-    overfitting,
-    private_testing,
-    ranking,
-    rebuttal,
-    reforms,
-    silent_deprecation,
-)
 from illusion.telling import charts
 
-MODULES = (
-    ranking,
-    private_testing,
-    data_asymmetry,
-    overfitting,
-    silent_deprecation,
-    rebuttal,
-    reforms,
-)
-COMPUTED = {name: f for module in MODULES for name, f in module.COMPUTED.items()}
+__all__ = [
+    "MIME",
+    "VERDICTS",
+    "above",
+    "anchor",
+    "evaluate",
+    "open",
+    "settle",
+    "show_ledger",
+    "show_settled",
+    "show_summary",
+    "value",
+    "verdict",
+]
+
+MIME = "application/vnd.illusion.claim+json"
+"""What a cell that settles a claim stores its findings under."""
 
 VERDICTS = {
-    "reproduced": "our number lies within the claim's tolerance",
-    "definition": "it does under one definition and not under another as good",
-    "assumption": "it does under one assumption and not under another as good",
+    "recomputed": "data, or a simulation that does not contain the answer, give it",
+    "adds up": "the party's own numbers, combined again, give it",
+    "documented": "a document that we have read says so",
+    "definition": "it holds under one definition and not under another as good",
+    "assumption": "it holds under one assumption and not under another as good",
     "differs": "our number lies outside the tolerance",
+    "cannot tell": "our interval contains both answers",
+    "not checked here": "it is public, and we have not read it; the reason says where",
     "not checkable": "the data are not public; the reason says who has them",
 }
 """The verdicts, from agreement to silence, and what each means."""
 
+_AGREES = {
+    "data": "recomputed",
+    "simulation": "recomputed",
+    "arithmetic": "adds up",
+    "document": "documented",
+}
+_OPEN = {"unavailable": "not checkable", "unread": "not checked here"}
+_FOUND = ("ours", "error", "other", "between", "verdict", "reason")
+# JupyterLab sets tables to the right, and drops a style sheet.
+_LEFT = ' style="text-align:left;font-weight:400;vertical-align:top"'
+_here: dict[str, dict[str, Any]] = {}
+
+
+def settle(
+    name: str,
+    value: float | dt.date | None,
+    *,
+    other: float | dt.date | None = None,
+    error: float | None = None,
+    between: bool = False,
+    **numbers: Any,
+) -> None:
+    """Settle a claim: judge it by our number, show how, and store both.
+
+    Parameters
+    ----------
+    name : str
+        Id of the claim.
+    value : float, bool, date or None
+        Our value, in the claim's unit; nothing if our interval contains both answers.
+    other : float, bool or date, optional
+        The same under another assumption or definition as good, which of the two the
+        claim's column ``depends`` says.
+    error : float, optional
+        Standard error of our value.
+    between : bool
+        Whether our value may be anything from `value` to `other`.
+    **numbers
+        For the places in the claim's reason, which is a format string. It may use
+        ``{ours}``, ``{other}`` and ``{error}`` as well.
+
+    Raises
+    ------
+    KeyError
+        No such claim, or no number for a place in its reason.
+    ValueError
+        A claim that cannot be checked, or one that depends on something and has no
+        second value, or the other way round.
+    """
+    claim = _claim(name)
+    if claim["kind"] in _OPEN:
+        raise ValueError(f"{name} cannot be checked: ledger.open({name!r}) says so.")
+    if (other is None) != pd.isna(claim["depends"]):
+        raise ValueError(
+            f"{name}: a second value and the column `depends` of data/claims.csv go "
+            f"together; got other={other} and depends={claim['depends']}."
+        )
+    ours, second, error = (_stable(x) for x in (value, other, error))
+    places = {"ours": value, "other": other, "error": error} | numbers
+    try:
+        reason = str(claim["reason"]).format(**places)
+    except KeyError as missing:
+        raise KeyError(f"{name}: its reason has a place for {missing}.") from None
+    judged = judge(claim, ours, second, error, between=between)
+    _settle(name, (ours, error, second, between, judged, reason))
+
+
+def open(name: str) -> None:
+    """Say of a claim that nobody can settle it from outside, or that we have not.
+
+    Parameters
+    ----------
+    name : str
+        Id of the claim, whose row says who has the data.
+
+    Raises
+    ------
+    KeyError
+        No such claim.
+    ValueError
+        A claim that can be checked.
+    """
+    claim = _claim(name)
+    if claim["kind"] not in _OPEN:
+        raise ValueError(f"{name} can be checked: settle it with a number.")
+    judged = (None, None, None, False, _OPEN[claim["kind"]], claim["reason"])
+    _settle(name, judged)
+
+
+def judge(
+    claim: pd.Series,
+    ours: float | None,
+    other: float | None = None,
+    error: float | None = None,
+    *,
+    between: bool = False,
+) -> str:
+    """Judge a claim by the two numbers, by one rule for all.
+
+    Parameters
+    ----------
+    claim : Series
+        With ``kind``, ``value``, ``tolerance`` and ``depends``.
+    ours, other, error : float, optional
+        As for :func:`settle`; a day is its ordinal, yes is 1.
+    between : bool
+        As for :func:`settle`.
+
+    Returns
+    -------
+    str
+        ``"cannot tell"`` without a value. What the claim depends on, if one of two
+        values agrees with it and the other does not, or if it lies between two that
+        do not and ours may be anything between. Otherwise ``"differs"`` or, by its
+        kind, ``"recomputed"``, ``"adds up"`` or ``"documented"``.
+    """
+    if ours is None:
+        return "cannot tell"
+    said = claim["value"]
+    # Half a printed unit, or what the table says instead, and our own interval.
+    allowed = claim["tolerance"] + 1.96 * (error or 0) + 1e-9
+    agrees = abs(ours - said) <= allowed
+    if other is not None:
+        inside = between and (ours < said) == (said < other)
+        if (abs(other - said) <= allowed) != agrees or (inside and not agrees):
+            return str(claim["depends"])
+    return _AGREES[claim["kind"]] if agrees else "differs"
+
+
+def above(difference: float, error: float) -> bool | None:
+    """Whether a difference is above zero, or nothing if its interval says both.
+
+    Parameters
+    ----------
+    difference, error : float
+        An estimate and its standard error, in one unit.
+
+    Returns
+    -------
+    bool or None
+        By the 95% interval. One that contains zero is no evidence of zero.
+    """
+    return None if abs(difference) <= 1.96 * error else bool(difference > 0)
+
 
 def evaluate(chapter: str | None = None) -> pd.DataFrame:
-    """Compute the ledger, or the part of it that belongs to a chapter.
+    """Return the ledger as the chapters have settled it, or the part of one.
 
     Parameters
     ----------
@@ -71,7 +220,7 @@ def evaluate(chapter: str | None = None) -> pd.DataFrame:
     KeyError
         A chapter without claims.
     ValueError
-        A claim that is computed nowhere and has no reason why it cannot be.
+        A claim that its chapter has not settled.
     """
     said = _said()
     if chapter is not None:
@@ -81,74 +230,62 @@ def evaluate(chapter: str | None = None) -> pd.DataFrame:
     return _judged(said)
 
 
-def verdict(value: float, tolerance: float, finding: Finding) -> str:
-    """Judge a claim by the two numbers.
+def verdict(name: str) -> str:
+    """Return the verdict on a claim.
 
     Parameters
     ----------
-    value : float
-        What was published.
-    tolerance : float
-        Largest difference at which the two still agree, in the claim's unit.
-    finding : Finding
+    name : str
+        Id of the claim, settled in this run or in a stored chapter.
 
     Returns
     -------
     str
-        ``"assumption"`` or ``"definition"`` if the finding has two values, under
-        two of these, of which one is inside the tolerance, or if the value lies
-        between two ends that are both outside. Otherwise
-        ``"reproduced"`` if ours is inside, and ``"differs"`` if not.
+        A key of :data:`VERDICTS`.
     """
-
-    def agrees(ours: float) -> bool:
-        return abs(ours - value) <= tolerance + 1e-9
-
-    ours = agrees(finding.ours)
-    if finding.other is not None:
-        inside = finding.between and (finding.ours < value) == (value < finding.other)
-        if agrees(finding.other) != ours or (inside and not ours):
-            return str(finding.depends)
-    return "reproduced" if ours else "differs"
+    return str(_judge(name)["verdict"])
 
 
-def show_claims(*names: str) -> None:
-    """Show claims beside our values, each row an anchor for the ledger's link.
+def value(name: str) -> float:
+    """Return our value of a claim.
+
+    Parameters
+    ----------
+    name : str
+        Id of the claim, settled in this run or in a stored chapter.
+
+    Returns
+    -------
+    float
+        In the claim's unit: a day as its ordinal, yes as 1; NaN if there is none.
+    """
+    found = _judge(name)["ours"]
+    return float("nan") if found is None else float(found)
+
+
+def show_settled() -> None:
+    """Show the claims that this run has settled, each linked to its cell."""
+    ledger = _judged(_said().loc[[name for name in _said().index if name in _here]])
+    _display(list(_linked(ledger, "")), "ledger", ledger)
+
+
+def show_ledger(*names: str) -> None:
+    """Show claims, each linked to the cell that settles it.
 
     Parameters
     ----------
     *names : str
-        Ids of claims, or topics: what stands before the dot.
+        Ids of claims, or topics: what stands before the dot. All claims if there are
+        none.
 
     Raises
     ------
     KeyError
         A name that is neither.
     """
-    ledger = _chosen(names)
-    rows = [
-        _row(claim, f' id="{anchor(str(name))}"', escape(claim["claim"]))
-        for name, claim in ledger.iterrows()
-    ]
-    _display(rows, "ledger", ledger)
-
-
-def show_ledger(*names: str) -> None:
-    """Show claims, each linked to the cell that computes it.
-
-    Parameters
-    ----------
-    *names : str
-        Ids or topics, as for :func:`show_claims`; all claims if there are none.
-    """
     ledger = _chosen(names) if names else evaluate()
-    keys = ("party", "chapter", "verdict")
-    rows = []
-    for name, claim in ledger.iterrows():
-        about = "".join(f' data-{key}="{escape(claim[key])}"' for key in keys)
-        place = f"{claim['chapter']}.ipynb#{anchor(str(name))}"
-        link = f'<a href="{place}">{escape(claim["claim"])}</a>'
-        rows.append(_row(claim, about, link))
+    pages = ledger["chapter"] + ".ipynb"
+    rows = list(_linked(ledger, pages))
     _display(rows, "ledger" if names else "ledger ledger-all", ledger)
 
 
@@ -169,7 +306,8 @@ def show_summary() -> None:
     charts.show(
         bars + base.mark_text(align="left", dx=4).encode(text="claims"),
         label="fig-verdicts",
-        caption=f"Of {len(ledger)} claims, {count['reproduced']} come out as stated; "
+        caption=f"Of {len(ledger)} claims, {count[[*VERDICTS][:3]].sum()} come out as "
+        "stated; "
         f"{count['assumption'] + count['definition']} depend on an assumption or a "
         f"definition; {count['differs']} come out otherwise; "
         f"{count['not checkable']} cannot be checked from outside.",
@@ -195,12 +333,39 @@ def anchor(name: str) -> str:
     return name.replace(".", "-")
 
 
+def _settle(name: str, found: tuple) -> None:
+    """Keep, show and store what was found of a claim."""
+    _here[name] = dict(zip(_FOUND, found, strict=True))
+    ledger = _judged(_said().loc[[name]])
+    bundle = _bundle(list(_anchored(ledger)), "ledger settled", ledger)
+    display(bundle | {MIME: {"id": name, **_here[name]}}, raw=True)
+
+
+def _claim(name: str) -> pd.Series:
+    if name not in _said().index:
+        raise KeyError(f"data/claims.csv has no claim {name!r}.")
+    claim = _said().loc[name]
+    assert isinstance(claim, pd.Series), name
+    return claim
+
+
+def _stable(value: float | dt.date | None) -> float | None:
+    """Return a number that is stored alike on every machine."""
+    if value is None:
+        return None
+    number = value.toordinal() if isinstance(value, dt.date) else float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"A claim is settled with a finite number, not {value}.")
+    return float(f"{number:.6g}") if abs(number) < 1e5 else float(round(number))
+
+
 def _in_words(number: float, unit: str) -> str:
     """Write a number with its unit; a day is its ordinal, yes is 1, NaN is none."""
     if pd.isna(number):
         return "–"
     if unit == "date":
-        return day_in_words(dt.date.fromordinal(int(number)))
+        day = dt.date.fromordinal(int(number))
+        return f"{day.day} {day:%B %Y}"
     if unit == "yes or no":
         return "yes" if number else "no"
     if unit == "share":
@@ -213,7 +378,7 @@ def _in_words(number: float, unit: str) -> str:
 
 
 def _chosen(names: Iterable[str]) -> pd.DataFrame:
-    """Compute the claims of some ids and topics, and no others."""
+    """Return the claims of some ids and topics, and no others."""
     said = _said()
     chosen: list[str] = []
     for name in names:
@@ -234,28 +399,35 @@ def _said() -> pd.DataFrame:
 
 
 def _judged(said: pd.DataFrame) -> pd.DataFrame:
-    """Return some claims with what we find beside them."""
-    columns = ["ours", "error", "other", "between", "verdict", "reason"]
-    found = pd.DataFrame([_judge(name) for name in said.index], said.index, columns)
-    found = found.astype(dict.fromkeys(columns[:3], float))
+    """Return some claims with what was found beside them."""
+    found = pd.DataFrame(
+        [_judge(str(name)) for name in said.index], said.index, list(_FOUND)
+    )
+    found = found.astype(dict.fromkeys(_FOUND[:3], float))
     return said.drop(columns="reason").join(found)
 
 
-@cache
-def _judge(name: str) -> tuple:
-    said = _said()
-    if pd.notna(reason := said["reason"][name]):
-        return (None, None, None, False, "not checkable", reason)
-    if name not in COMPUTED:
+def _judge(name: str) -> dict[str, Any]:
+    """Return what was found of a claim, in this run or in a stored one."""
+    if name in _here:
+        return _here[name]
+    chapter = _claim(name)["chapter"]
+    if name not in _stored(chapter):
         raise ValueError(
-            f"The claim {name!r} is computed nowhere. Give it a function in COMPUTED "
-            "of its chapter's module in illusion.claims, or say in the column `reason` "
-            "of data/claims.csv what would be needed and who has it."
+            f"The chapter {chapter} has not settled {name!r}. Settle it there with "
+            "ledger.settle or ledger.open, and store the notebook's outputs."
         )
-    found = COMPUTED[name]()
-    judged = verdict(said["value"][name], said["tolerance"][name], found)
-    numbers = (found.ours, found.error, found.other, found.between)
-    return (*numbers, judged, found.reason)
+    return _stored(chapter)[name]
+
+
+@cache
+def _stored(chapter: str) -> dict[str, dict[str, Any]]:
+    """Return what the cells of a chapter have stored, by claim."""
+    path = data.ROOT.parent / "chapters" / f"{chapter}.ipynb"
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    outputs = [out for cell in cells for out in cell.get("outputs", [])]
+    found = [out["data"][MIME] for out in outputs if MIME in out.get("data", {})]
+    return {each["id"]: {key: each[key] for key in _FOUND} for each in found}
 
 
 def _number(value: str | float, unit: str | float) -> float:
@@ -266,6 +438,21 @@ def _number(value: str | float, unit: str | float) -> float:
     if unit == "yes or no":
         return float({"yes": 1, "no": 0}[str(value)])
     return float(value)
+
+
+def _anchored(ledger: pd.DataFrame) -> Iterator[str]:
+    """Write claims as rows that can be linked."""
+    for name, claim in ledger.iterrows():
+        yield _row(claim, f' id="{anchor(str(name))}"', escape(claim["claim"]))
+
+
+def _linked(ledger: pd.DataFrame, pages: pd.Series | str) -> Iterator[str]:
+    """Write claims as rows that link theirs, on the pages that are given."""
+    for name, claim in ledger.assign(page=pages).iterrows():
+        keys = ("party", "chapter", "verdict")
+        about = "".join(f' data-{key}="{escape(claim[key])}"' for key in keys)
+        link = f'<a href="{claim["page"]}#{anchor(str(name))}">'
+        yield _row(claim, about, f"{link}{escape(claim['claim'])}</a>")
 
 
 def _row(claim: pd.Series, attributes: str, text: str) -> str:
@@ -284,17 +471,20 @@ def _row(claim: pd.Series, attributes: str, text: str) -> str:
     }
     who = f'<a href="{escape(claim["url"])}">{escape(claim["locator"])}</a>'
     said = f"{escape(party[0].upper() + party[1:])}: {who}{second_hand}"
-    body = "".join(f'<td data-label="{k}">{v}</td>' for k, v in cells.items())
-    head = f'<th scope="row">{text}<br><small>{said}</small></th>'
+    body = "".join(f'<td data-label="{k}"{_LEFT}>{v}</td>' for k, v in cells.items())
+    head = f'<th scope="row"{_LEFT}>{text}<br><small>{said}</small></th>'
     return f"<tr{attributes}>{head}{body}</tr>"
 
 
-def _display(rows: Iterable[str], kind: str, ledger: pd.DataFrame) -> None:
+def _display(rows: list[str], kind: str, ledger: pd.DataFrame) -> None:
+    display(_bundle(rows, kind, ledger), raw=True)
+
+
+def _bundle(rows: list[str], kind: str, ledger: pd.DataFrame) -> dict[str, Any]:
+    """Write rows as a table, for a page and for a terminal."""
     names = ("Claim", "Published", "This book", "Verdict")
-    heads = "".join(f'<th scope="col">{name}</th>' for name in names)
-    # For JupyterLab, which sets tables to the right; the site drops it.
-    style = "<style scoped>.ledger td, .ledger th { text-align: left; }</style>"
+    heads = "".join(f'<th scope="col"{_LEFT}>{name}</th>' for name in names)
     table = f'<table class="{kind}">\n<thead><tr>{heads}</tr></thead>\n<tbody>'
-    html = "\n".join([style, table, *rows, "</tbody>\n</table>"])
+    html = "\n".join([table, *rows, "</tbody>\n</table>"])
     plain = ledger[["value", "ours", "unit", "verdict"]].round(2).to_string()
-    display({"text/html": html, "text/plain": plain}, raw=True)
+    return {"text/html": html, "text/plain": plain}

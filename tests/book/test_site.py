@@ -564,7 +564,9 @@ def test_exercises_show_their_level(site):
     for path in CHAPTERS:
         page = (site / f"chapters/{path.stem}.html").read_text(encoding="utf-8")
         exercises = re.findall(r'<div class="exercise admonition".*?</p>', page, re.S)
-        assert len(exercises) == path.read_text(encoding="utf-8").count("{exercise}")
+        assert len(exercises) == path.read_text(encoding="utf-8").count(
+            "### Exercise: "
+        )
         for exercise in exercises:
             assert re.search(
                 r'"caption-number">Exercise \d+\.</span> \S.*'

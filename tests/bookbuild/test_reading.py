@@ -32,19 +32,20 @@ def code(source, outputs=(), **metadata):
 def chapter(tmp_path, monkeypatch):
     """A chapter `one` with a bit of everything that is read or is not."""
     text = nbformat.v4.new_markdown_cell
-    box = ":::{admonition} In short\n:class: box\n\nTwo words.\n:::"
-    link = "A [link text](glossary.md#x) of {glue:text}`n` {cite:p}`k`."
-    task = "````{exercise} Try (check)\n:label: ex-a\n\nDo it now.\n````"
+    box = "> **In one minute**\n>\n> Two words."
+    link = "A [link text](glossary.md#x) of 5<!--=n--> ([K](https://k.org/a)<!--@k-->)."
+    task = "### Exercise: Try (check)<!--#ex-a-->\n\nDo it now."
     hint = "<details>\n<summary>Hint</summary>\n\nNot counted.\n\n</details>"
-    begin = "```{solution-start} ex-a\n:label: sol-a\n```"
     cells = [
         text(f"# One title here\n\n{box}"),
         text(f"## Second part\n\n{link}"),
         code("x = 1\n\ny = 2", [charts.MIME]),
-        code("hidden = 3\nmore = 4", tags=["remove-cell"]),
-        text(f"## Exercises\n\n{task}\n\n{hint}\n\n{begin}\n\nNor this."),
+        text(f"## Exercises\n\n{task}\n\n{hint}"),
+        text("#### Solution"),
+        text("Nor this."),
         code("answer = 1\nexercises.check('ex-a', answer)", [charts.MIME]),
-        text("Nor that.\n\n```{solution-end}\n```\n\nAgain counted."),
+        text("Nor that."),
+        text("### Again counted"),
         code('quiz.show("one")'),
     ]
     notebook = nbformat.v4.new_notebook(cells=cells)
@@ -58,11 +59,11 @@ def chapter(tmp_path, monkeypatch):
 def test_a_chapter_is_counted_by_section(chapter):
     found = reading.sections(chapter)
     assert list(found) == ["", "second-part", "exercises"]
-    assert found[""] == Reading(words=3 + 2 + 2)
-    # Two of the heading; "A link text of n k".
-    assert found["second-part"] == Reading(words=2 + 6, lines=2, charts=1)
-    # One of the heading, "Try check", "Do it now", "Again counted", the quiz.
-    assert found["exercises"].words == 1 + 2 + 3 + 2 + 4
+    assert found[""] == Reading(words=3 + 3 + 2)
+    # Two of the heading; "A link text of K".
+    assert found["second-part"] == Reading(words=2 + 5, lines=2, charts=1)
+    # Of the heading, "Exercise Try check", "Do it now", "Again counted", the quiz.
+    assert found["exercises"].words == 1 + 3 + 3 + 2 + 4
     assert (found["exercises"].lines, found["exercises"].charts) == (0, 0)
     total = reading.reading(chapter)
     assert total.words == sum(part.words for part in found.values())

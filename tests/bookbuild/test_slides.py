@@ -165,11 +165,6 @@ LEDGER = (
     * 6
     + "</tbody></table>"
 )
-GLUE = nbformat.v4.new_output(
-    "display_data",
-    {"application/papermill.record/text/plain": "'12'"},
-    metadata={"scrapbook": {"name": "n"}},
-)
 TITLE = cell("markdown", "# The title & more", "slide")
 
 
@@ -195,7 +190,7 @@ def make(tmp_path, monkeypatch):
 def test_cells_make_slides_by_their_metadata(make, room):
     deck, index = make(
         TITLE,
-        cell("markdown", "Long prose of {glue:text}`n` words.", "slide", slide="## B"),
+        cell("markdown", "Long prose of 12<!--=n--> words.", "slide", slide="## B"),
         cell("markdown", "- later, $x^2$", "fragment"),
         cell("markdown", "Say **this**.", "notes"),
         cell("markdown", "## Below", "subslide"),
@@ -203,7 +198,6 @@ def test_cells_make_slides_by_their_metadata(make, room):
         cell("markdown", "Not shown", "skip"),
         cell("code", "1 + 1", "slide", [result(text_plain="2")], slide="## Sum"),
         cell("code", "y < 1", "slide", slide="## Code", slide_input=True),
-        cell("code", "glue()", None, [GLUE]),
     )
     assert (deck.name, index.name) == ("one.html", "index.html")
     page = deck.read_text(encoding="utf-8")
@@ -313,7 +307,6 @@ def test_chart_is_drawn_for_the_back_row(chart, least):
         ([TITLE], ["two"], "chapter 'two' has no slides"),
         ([TITLE, cell("code", "x = 1", "slide")], [], "one: Cell .* shows nothing"),
         ([TITLE, cell("markdown", "a", "page")], [], "has the slide type 'page'"),
-        ([TITLE, cell("markdown", "{glue:text}`m`", "-")], [], "one: .* value 'm'"),
     ],
 )
 def test_what_cannot_be_a_slide_is_refused(make, cells, names, message):

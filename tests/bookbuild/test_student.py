@@ -16,11 +16,13 @@ import pytest
 from conftest import CHAPTERS, FINDINGS
 
 from bookbuild import student
+from bookbuild.commonmark import SOLUTION, ends_solution
 from bookbuild.student import StubError, stub, without_solutions
+from illusion.telling import prose
 
 EXERCISE = re.compile(
-    r"^````\{exercise\} (?P<title>.+?) \((?P<level>\w+)\)\n:label: (?P<label>[\w-]+)\n"
-    r"(?P<text>.*?)\n````$",
+    r"^### Exercise: (?P<title>[^\n]+) \((?P<level>\w+)\)<!--#(?P<label>[\w-]+)-->\n"
+    r"(?P<text>.*?)(?=\n<details|\n#|\Z)",
     re.M | re.S,
 )
 LEVELS = ["check", "apply", "extend"]
@@ -54,7 +56,7 @@ chapter = pytest.mark.parametrize("path", TAUGHT, ids=lambda path: path.stem)
 def test_exercises_of_a_chapter(path):
     text = text_of(nbformat.read(path, as_version=4))
     found = asked(path)
-    assert len(found) == text.count("{exercise}"), "a title without a level"
+    assert len(found) == text.count("### Exercise"), "a title without a level"
     levels = [level for level in found.values() if level != "discuss"]
     assert levels == sorted(levels, key=LEVELS.index)
     if path in FINDINGS:
@@ -68,7 +70,7 @@ def test_exercises_of_a_chapter(path):
         assert after.startswith('<details class="hint">'), match["title"]
         hint, _, rest = after.partition("</details>")
         assert len(hint.split()) > 10
-        assert rest.lstrip().startswith(f"```{{solution-start}} {match['label']}\n")
+        assert rest.lstrip().startswith(f"{SOLUTION}\n")
 
 
 @chapter
@@ -163,7 +165,10 @@ def test_stubs_run_and_are_not_right_yet(path, kit, said):
 @chapter
 def test_a_chapter_needs_no_name_of_a_solution(path, kit):
     cells = nbformat.read(kit / "chapters" / path.name, as_version=4).cells
-    source = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    sources = [cell.source for cell in cells if cell.cell_type == "code"]
+    # Nor does its text, which the last cell checks.
+    sources += [prose.split(mark.code)[0] for mark in prose.markers(cells)]
+    source = "\n".join(sources)
     checker = pyflakes.checker.Checker(ast.parse(source), builtins={"display"})
     missing = (pyflakes.messages.UndefinedName, pyflakes.messages.UndefinedLocal)
     assert not [
@@ -178,9 +183,14 @@ def test_nothing_of_a_solution_is_left(path, kit):
     nbformat.validate(left)
     ids = [cell.id for cell in left.cells]
     assert len(set(ids)) == len(ids)
-    solved = re.findall(
-        r"```\{solution-start\}.*?\n```\n(.*?)```\{solution-end\}", text_of(full), re.S
-    )
+    solved, inside = [], False
+    for cell in full.cells:
+        inside = inside and not ends_solution(cell)
+        if cell.source == SOLUTION:
+            solved.append("")
+            inside = True
+        elif inside and cell.cell_type == "markdown":
+            solved[-1] += f"{cell.source}\n"
     assert len(solved) == len(asked(path))
     text = text_of(left)
     for solution in solved:
@@ -193,7 +203,6 @@ def test_nothing_of_a_solution_is_left(path, kit):
     # Nor is anything missing that is not of a solution.
     for match in EXERCISE.finditer(text_of(full)):
         assert f"### Exercise: {match['title']}" in text
-    assert not re.search(r"\{[\w:-]+\}`|^\s*[`:]{3,}\{", text, re.M)
 
 
 def test_links_of_the_notebooks_lead_somewhere(kit):
@@ -241,7 +250,7 @@ def test_the_site_for_students_has_no_solutions(tmp_path):
         assert not [page for page in pages.values() if f"{name}.html" in page]
 
 
-SOLUTION = '''
+SOLVED = '''
 import math
 
 def f(x, n=2):
@@ -258,7 +267,7 @@ exercises.check("ex-a", [answer, f(3)], within=1)
 
 
 def test_a_stub_keeps_what_is_asked_for():
-    work, check = stub("ex-a", ["import re\nfirst = 1", SOLUTION])
+    work, check = stub("ex-a", ["import re\nfirst = 1", SOLVED])
     assert check == 'exercises.check("ex-a", [answer, f(3)], within=1)'
     for part in ("import re", "import math", "def f(x, n=2):", "Say what f does."):
         assert part in work
@@ -285,27 +294,39 @@ def test_a_solution_that_gives_no_stub_is_refused(source, message):
         stub("ex-a", [source])
 
 
-def test_cells_are_taken_out_between_the_marks():
+def test_cells_are_taken_out_from_the_mark_to_the_next_heading():
     text, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
-    begin = "```{{solution-start}} {0}\n:label: sol\n```"
-    end = "```{solution-end}\n```"
     check = 'answer = 3\nexercises.check("ex-a", answer, within=1)'
+    holds = nbformat.v4.new_output("display_data")
+    holds.data = {prose.MIME: [["one", "1"], ["two", "2"], ["six", "6"]]}
     cells = [
-        text(f"Before.\n\n{begin.format('ex-a')}\n\nFirst."),
-        code("inside = 1"),
+        text("Before: 1<!--=one-->.\n\n### Exercise: A (check)<!--#ex-a-->\n\nAsk."),
+        text(SOLUTION),
+        text("First: 2<!--=two-->."),
+        code("inside = 1  # no heading"),
         text("Between."),
         code(check),
-        text(f"After.\n\n{end}\n\nMiddle.\n\n{begin.format('ex-d')}\n\nTalk.\n\n{end}"),
+        text("After."),
+        text("### Exercise: D (discuss)<!--#ex-d-->\n\nMiddle: 6<!--=six-->."),
+        text(SOLUTION),
+        text("Talk."),
+        text("## More"),
         code("outside = 1"),
+        code('prose.check("a")', outputs=[holds]),
     ]
     left = without_solutions(nbformat.v4.new_notebook(cells=cells))
     assert [cell.source for cell in left.cells] == [
-        "Before.",
+        cells[0].source,
         "# Your work goes here.\n\nanswer = ...",
         'exercises.check("ex-a", answer, within=1)',
-        "Middle.",
+        cells[7].source,
+        "## More",
         "outside = 1",
+        'prose.check("a")',
     ]
-    assert cells[0].source.startswith("Before.\n\n```"), "the original was changed"
+    said = left.cells[-1].outputs[0].data
+    assert said[prose.MIME] == [["one", "1"], ["six", "6"]]
+    assert said["text/plain"] == "All 2 numbers and 0 statements of this chapter hold."
+    assert len(cells[-1].outputs[0].data[prose.MIME]) == 3, "the original was changed"
     with pytest.raises(StubError, match="ex-a: the solution has no end"):
-        without_solutions(nbformat.v4.new_notebook(cells=cells[:4]))
+        without_solutions(nbformat.v4.new_notebook(cells=cells[:7]))

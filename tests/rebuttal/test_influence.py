@@ -192,6 +192,23 @@ def test_who_cannot_choose_the_pair_needs_more(seed):
     assert after(spread) < -1e-6 < after(spread - 1)
 
 
+def test_battles_left_out_are_listed_with_what_was_expected():
+    counts = board(100, seed=9)
+    found = influence.fewest_to_topple(counts)
+    gone = influence.left_out(counts, found)
+    assert gone["left_out"].sum() == found.removed
+    assert (gone["left_out"] <= gone["there"]).all()
+    fitted = ratings.fit(counts)
+    for row in gone.itertuples():
+        pair = counts.only([row.winner, row.loser])
+        k = pair.models.index(row.winner)
+        wins = pair.wins_b[0] if k == pair.b[0] else pair.wins_a[0]
+        assert row.there == (pair.ties[0] if row.tied else wins)
+        lead = fitted.score[fitted.place(row.winner)]
+        lead -= fitted.score[fitted.place(row.loser)]
+        assert row.expected == pytest.approx(1 / (1 + 10 ** (-lead / 400)))
+
+
 def test_thinned_votes_are_some_of_the_votes():
     counts, rng = board(300, seed=30), np.random.default_rng(31)
     drawn = [influence.thinned(counts, 900, rng) for _ in range(400)]
@@ -217,6 +234,18 @@ def test_bad_votes_anywhere_blur_the_scores():
     random = influence.with_bad_votes(counts, 1, rng)
     share = outcomes(random).sum(axis=1) / counts.n_battles
     assert share == pytest.approx([1 / 3] * 3, abs=0.01)
+
+
+def test_places_moved_are_those_of_a_refit_with_bad_votes():
+    counts = board(200, seed=10)
+    rank = ratings.fit(counts).table()["rank"]
+    none = influence.places_moved(counts, rank, 0, np.random.default_rng(11))
+    assert (none == 0).all()
+    # All its wins turned, the first is the last.
+    first, rng = rank.idxmin(), np.random.default_rng(11)
+    moved = influence.places_moved(counts, rank, 1, rng, first)
+    assert moved[first] == len(rank) - 1
+    assert (moved.drop(first) <= 1).all()
 
 
 def test_bad_votes_against_a_model_turn_its_wins():

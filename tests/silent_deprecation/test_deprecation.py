@@ -8,8 +8,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from illusion import data, record
-from illusion.claims import silent_deprecation as ledger
+from illusion import data
 from illusion.silent_deprecation import deprecation
 
 COLUMNS = ["official_pct", "silent_pct", "inactive_total_pct_as_printed"]
@@ -181,54 +180,3 @@ def test_what_has_no_estimate_is_refused():
         fit(x.assign(one=1.0), mixed)
     with pytest.raises(ValueError, match="missing in some row"):
         fit(x.assign(age=[1, 2, np.nan, 3]), mixed)
-
-
-# The ledger's values, from the rows of the tables themselves.
-
-
-def test_ledger_counts_the_public_record():
-    models = record.models(record.boards("2024-06-19", "2025-04-24"))
-    models = models[models["first_seen"] != "2025-04-24"]
-    gone = sum(
-        row.votes_last_51d <= 510 or row.on_official_list for row in models.itertuples()
-    )
-    found = ledger.inactive()
-    assert found.other == gone
-    assert found.ours == gone + 243 - len(models)
-    names = data.load("official_deprecated_names")
-    on_code = names[names["fastchat_first"].notna()]
-    assert ledger.official().ours == len(on_code)
-    assert ledger.official().other == on_code["on_public_board"].sum()
-
-
-def test_ledger_splits_add_up():
-    split = ledger.split()
-    assert split["models"].sum() == 243
-    assert (split["listed"] + split["silent"] == split["inactive"]).all()
-    assert ledger.silent().ours - ledger.silent().other == split["listed"].sum()
-
-
-def test_ledger_takes_the_open_share_from_the_record():
-    models = record.models(record.boards("2024-06-19", "2025-04-24"))
-    models = models[models["first_seen"] != "2025-04-24"]
-    silent = models[(models["votes_last_51d"] <= 510) & ~models["on_official_list"]]
-    opened = (silent["licence_class"] != "proprietary").sum()
-    found, unseen = ledger.open_share(), 243 - len(models)
-    assert found.ours == pytest.approx(100 * opened / (len(silent) + unseen))
-    assert found.other == pytest.approx(100 * opened / len(silent))
-
-
-def test_ledger_knows_the_published_orders():
-    assert ledger.flip().ours == 1
-    for name, expected in (("rank_dense", "ABCDFEG"), ("rank_disconnected", "ACBFDGE")):
-        ranks = ledger.true_ratings()[name]
-        assert "".join(ranks.sort_values().index) == expected
-    assert ledger.dense().ours == ledger.disconnected().ours == 1
-
-
-@pytest.mark.parametrize("name", ledger.COMPUTED)
-def test_ledger_gives_a_sentence(name):
-    found = ledger.COMPUTED[name]()
-    assert 0 < len(found.reason) <= 220
-    assert found.reason.endswith(".")
-    assert (found.other is None) == (found.depends is None)

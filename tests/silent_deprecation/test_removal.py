@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import minimize
+from scipy.stats import binom
 
 from illusion import data
 from illusion.rating import battles, ratings
@@ -23,6 +24,20 @@ def log(counts: int, spread: float = 100) -> battles.PairCounts:
     score = rng.normal(0, spread, 8)
     each = np.full(len(a), counts)
     return ratings.simulate(tuple("abcdefgh"), score, (a, b, each), rng, tie_rate=0.2)
+
+
+# Every pair compared.
+
+
+def test_true_order_comes_out_as_often_as_it_should():
+    rng = np.random.default_rng(5)
+    far = pd.Series({"a": 0.0, "b": 400.0, "c": 800.0})
+    assert removal.share_in_order(far, 600, 50, rng) == 1
+    # Of two models, the order is that of the wins; half the battles each is none.
+    two = pd.Series({"a": 0.0, "b": 30.0})
+    expected = binom.sf(50, 100, ratings.win_probability(30.0))
+    found = removal.share_in_order(two, 100, 1000, rng)
+    assert found == pytest.approx(expected, abs=4 * (expected / 4000) ** 0.5)
 
 
 # Shifting tasks.

@@ -13,8 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from scipy.linalg import cho_solve
 
+from illusion.rating import ratings
 from illusion.rating.battles import NoRankingError, PairCounts, require_ranking
 from illusion.rating.likelihood import ELO, Peak, Problem, maximise, one_thread
 
@@ -154,6 +156,40 @@ def fewest_to_topple(counts: PairCounts) -> Removal:
     return best
 
 
+def left_out(counts: PairCounts, removal: Removal) -> pd.DataFrame:
+    """List the battles that a removal leaves out, by pair and outcome.
+
+    Parameters
+    ----------
+    counts : PairCounts
+        All battles.
+    removal : Removal
+        Of some of them.
+
+    Returns
+    -------
+    DataFrame
+        A row per pair and outcome: ``winner`` and ``loser``, in any order if
+        ``tied``; how many such battles were ``there`` and are ``left_out``; and the
+        ``expected`` probability that the winner beats the loser, by the fit to all.
+    """
+    there, left = _outcomes(counts), _outcomes(removal.left)
+    outcome, pair = np.nonzero(there > left)
+    a, b = counts.a[pair], counts.b[pair]
+    winner, loser = np.where(outcome == 1, (b, a), (a, b))
+    score, names = ratings.fit(counts).score, np.array(counts.models)
+    return pd.DataFrame(
+        {
+            "winner": names[winner],
+            "loser": names[loser],
+            "tied": outcome == 2,
+            "there": there[outcome, pair],
+            "left_out": (there - left)[outcome, pair],
+            "expected": ratings.win_probability(score[winner] - score[loser]),
+        }
+    )
+
+
 @one_thread
 def fewest_added(
     counts: PairCounts, leader: str, challenger: str, *, chosen: bool
@@ -253,6 +289,37 @@ def with_bad_votes(
     turned = bad[:2] * np.stack([counts.a == place, counts.b == place])
     outcomes[:2] += turned[::-1] - turned
     return _with_outcomes(counts, outcomes)
+
+
+def places_moved(
+    counts: PairCounts,
+    rank: pd.Series,
+    share: float,
+    rng: np.random.Generator,
+    against: str | None = None,
+) -> pd.Series:
+    """Find how far models move on the board if a share of the votes is bad.
+
+    Parameters
+    ----------
+    counts : PairCounts
+    rank : Series
+        Of every model on the board that is fitted to the votes as they are.
+    share, rng, against
+        As for :func:`with_bad_votes`.
+
+    Returns
+    -------
+    Series
+        Places, up or down, by model.
+
+    Raises
+    ------
+    ValueError
+        A model that is not in the battles.
+    """
+    bad = with_bad_votes(counts, share, rng, against)
+    return (ratings.fit(bad).table()["rank"] - rank).abs()
 
 
 def _places(counts: PairCounts, *models: str) -> tuple[int, ...]:

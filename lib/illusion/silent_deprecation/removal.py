@@ -175,6 +175,38 @@ def orders_of_groups(score: pd.Series) -> dict[tuple[str, ...], str]:
     return orders
 
 
+def share_in_order(
+    score: pd.Series, n: int, times: int, rng: np.random.Generator
+) -> float:
+    """Simulate battles of every pair, and see how often the true order comes out.
+
+    Parameters
+    ----------
+    score : Series
+        True scores by model, Elo points.
+    n : int
+        Battles of a simulation, spread evenly over all pairs.
+    times : int
+        Simulations.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    float
+        Share of the simulations whose fitted scores have the order of the true ones.
+        Two scores that are alike are not in order.
+    """
+    true = score.to_numpy(float)
+    a, b = np.triu_indices(len(true), 1)
+    each = np.full(len(a), n // len(a))
+    hits = 0
+    for _ in range(times):
+        drawn = ratings.simulate(tuple(score.index), true, (a, b, each), rng)
+        gaps = np.diff(ratings.fit(drawn).score[true.argsort()])
+        hits += bool((gaps > 1e-6).all())
+    return hits / times
+
+
 def without(counts: PairCounts, removed: Collection[str]) -> pd.DataFrame:
     """Fit again without some models, and compare the scores of the others.
 

@@ -17,6 +17,8 @@ from typing import Any
 import altair as alt
 from IPython.display import display
 
+from illusion.telling import prose
+
 __all__ = [
     "CATEGORIES",
     "FIGURE_MIME",
@@ -131,10 +133,10 @@ def show(
     chart : altair.TopLevelMixin
         Any Altair chart. Its data are the aggregate it draws.
     label : str
-        ``fig-...``, the name by which the text refers to the figure:
-        ``{numref}`fig-...```.
+        ``fig-...``, the name by which the text refers to the figure.
     caption : str
-        The finding, in a sentence with its number. Inline Markdown.
+        The finding, in a sentence with its number. Inline Markdown; a comment that
+        holds it against the run (:mod:`illusion.telling.prose`) is not shown.
     description : str
         What the chart shows, as its alternative text: one or two sentences.
     source : str
@@ -153,7 +155,7 @@ def show(
                 f"The chart {label!r} has no {name}; give charts.show a sentence "
                 f"as {name}=."
             )
-        texts[name] = " ".join(text.split())
+        texts[name] = " ".join(prose.COMMENT.sub("", text).split())
     if not isinstance(label, str) or not _LABEL.fullmatch(label):
         raise ChartError(
             "A figure's label is 'fig-' and lower-case words joined by hyphens, "

@@ -1,0 +1,265 @@
+r"""A notebook in plain CommonMark, and what the site makes of its comments.
+
+A chapter reads right wherever it is opened, so it has no directive and no role. What
+the site needs beyond that stands in HTML comments, which no viewer shows::
+
+    9<!--=copies.max():.0f-->                    a number, and how it is made
+    Not one rank changes.<!--?(a == b).all()-->  a statement that is held against a run
+    [Singh et al. 2025](https://...)<!--@key-->  a source; in brackets or not
+    the chart above<!--numref fig-win-rates-->   a figure; with ref, an exercise
+    equation (1)<!--eq eq-best-of-->             a formula
+    $$ x \tag{1} $$<!--#eq-best-of-->            and its label
+    ### Exercise: Ten points (check)<!--#ex-a--> an exercise, up to its hint or solution
+    #### Solution                                a cell of its own; the solution ends
+                                                 before the next cell with a heading
+    > **In one minute**                          a box
+
+:func:`to_site` turns them into what MyST and Sphinx understand, while a page is read.
+It is strict: an unknown key, a number that is not the stored one, a solution without an
+end stop the build and name the place.
+"""
+
+import ast
+import copy
+import html
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pybtex.database import parse_file
+from sphinx.application import Sphinx
+
+from bookbuild import tree
+from illusion import ledger
+from illusion.telling import prose
+
+__all__ = ["SOLUTION", "PortableError", "ends_solution", "setup", "to_site"]
+
+SOLUTION = "#### Solution"
+"""A cell that has only this begins a solution."""
+
+REFERENCES = "references.bib"
+
+_CITE = r"\[[^\]]+\]\((?:[^()\s]|\([^()\s]*\))+\)<!--@[\w:-]+-->"
+_GROUP = re.compile(rf"\({_CITE}(?:;\s+{_CITE})*\)|{_CITE}")
+_KEY = re.compile(r"<!--@([\w:-]+)-->")
+_EXERCISE = re.compile(
+    r"^### Exercise: (?P<title>[^\n]+?) ?<!--#(?P<label>ex-[\w-]+)-->\n"
+    r"(?P<text>.*?)(?=\n<details|\Z)",
+    re.MULTILINE | re.DOTALL,
+)
+_FORMULA = re.compile(
+    r"(?P<tex>\$\$(?:(?!\$\$).)+?)\s*\\tag\{\d+\}\s*\$\$<!--#(?P<label>[\w-]+)-->",
+    re.DOTALL,
+)
+_BOX = re.compile(
+    r"^> \*\*In one minute\*\*\n(?P<text>(?:>.*(?:\n|\Z))+)", re.MULTILINE
+)
+_REFER = re.compile(r"(?P<eq>\(\d+\))?<!--(?P<role>eq|numref|ref) (?P<label>[\w-]+)-->")
+_MARK = re.compile(r"<!--(?P<kind>[=?])(?P<code>.*?)-->", re.DOTALL)
+_HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
+
+
+class PortableError(ValueError):
+    """A text that the site cannot show, with its place and what to change."""
+
+
+def ends_solution(cell: dict[str, Any]) -> bool:
+    """Whether a solution ends before a cell: it is text with a heading."""
+    text = prose.CODE.sub("", _source(cell))
+    return cell["cell_type"] == "markdown" and bool(_HEADING.search(text))
+
+
+def to_site(notebook: dict[str, Any]) -> dict[str, Any]:
+    """Return a notebook as MyST reads it.
+
+    Parameters
+    ----------
+    notebook
+        As its file has it, with stored outputs.
+
+    Raises
+    ------
+    PortableError
+        A comment of no known kind, an unknown source, a number or statement that is
+        not what the last run gave, or a solution without an exercise or an end.
+    illusion.telling.prose.MarkerError
+        A malformed comment.
+    """
+    notebook = copy.deepcopy(notebook)
+    values = _values(notebook["cells"])
+    origin = _origin(notebook["cells"])
+    cells: list[dict[str, Any]] = []
+    exercise, inside = "", False
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            for kind in (prose.MIME, ledger.MIME):  # for the book, not for the page
+                output.get("data", {}).pop(kind, None)
+        if inside and ends_solution(cell):
+            cells.append(_text("```{solution-end}\n```", f"{exercise}-end"))
+            inside = False
+        cells.append(cell)
+        if cell["cell_type"] != "markdown":
+            continue
+        source = _source(cell)
+        if source.strip() == SOLUTION:
+            if not exercise:
+                raise PortableError(f"Cell {cell['id']}: a solution of no exercise.")
+            label = exercise.replace("ex-", "sol-", 1)
+            cell["source"] = f"```{{solution-start}} {exercise}\n:label: {label}\n```"
+            inside = True
+            continue
+        for match in _EXERCISE.finditer(source):
+            exercise = match["label"]
+        try:
+            cell["source"] = _site_text(source, values.get(cell["id"], []), origin)
+        except PortableError as error:
+            raise PortableError(f"Cell {cell['id']}: {error}") from None
+    if inside:
+        raise PortableError(f"The solution of {exercise} has no end: add a heading.")
+    notebook["cells"] = cells
+    return notebook
+
+
+def _values(cells: list[dict[str, Any]]) -> dict[str, list[str | bool]]:
+    """Return what the last run gave for the comments of each cell, if they hold."""
+    marks = list(prose.markers(cells))
+    outputs = [out for cell in cells for out in cell.get("outputs", [])]
+    stored = [
+        out["data"][prose.MIME] for out in outputs if prose.MIME in out.get("data", {})
+    ]
+    found = stored[-1] if stored else []
+    if [mark.code for mark in marks] != [code for code, _ in found]:
+        raise PortableError(
+            "The text has other numbers and statements than the last run: let the last "
+            "cell be prose.check, and run the notebook."
+        )
+    values: dict[str, list[str | bool]] = {}
+    for mark, (code, value) in zip(marks, found, strict=True):
+        if not (prose.holds(mark, value) if mark.is_number else value):
+            raise PortableError(
+                f"Cell {mark.cell}: the last run has {value} for {code}, which is not "
+                f"what the text says: “{mark.sentence}”"
+            )
+        values.setdefault(mark.cell, []).append(value)
+    return values
+
+
+def _origin(cells: list[dict[str, Any]]) -> Callable[[str], list[str]]:
+    """Return a function that finds the lines which set the names of an expression."""
+    lines: dict[str, str] = {}
+    for cell in cells:
+        if cell["cell_type"] != "code":
+            continue
+        source = _source(cell)
+        for statement in ast.parse(source).body:
+            first, *more = (
+                ast.get_source_segment(source, statement) or ""
+            ).splitlines()
+            if not isinstance(statement, ast.Import | ast.ImportFrom):
+                for name in prose.names_set(statement):
+                    lines[name] = f"{first} …" if more else first
+
+    def find(code: str) -> list[str]:
+        names = [n.id for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Name)]
+        return [lines[name] for name in dict.fromkeys(names) if name in lines]
+
+    return find
+
+
+def _site_text(text: str, values: list[str | bool], origin: Callable) -> str:
+    """Return the Markdown of a cell as MyST reads it."""
+    kept: list[str] = []
+
+    def keep(match: re.Match) -> str:
+        kept.append(match[0])
+        return f"\0{len(kept) - 1}\0"
+
+    text = prose.CODE.sub(keep, text)
+    text = _FORMULA.sub(r"\g<tex>\n$$ (\g<label>)", text)
+    text = _numbers(text, iter(values), origin)
+    text = _GROUP.sub(_cite, text)
+    text = _REFER.sub(_refer, text)
+    text = _EXERCISE.sub(_exercise, text)
+    text = _BOX.sub(_box, text)
+    if left := re.search(r"<!--.*?(?:-->|\Z)", text, re.DOTALL):
+        raise PortableError(f"no such comment is known: {left[0]}")
+    return re.sub(r"\0(\d+)\0", lambda match: kept[int(match[1])], text)
+
+
+def _numbers(text: str, values: Iterator, origin: Callable) -> str:
+    """Mark up numbers with what makes them; drop what makes statements."""
+    parts, at = [], 0
+    for match in _MARK.finditer(text):
+        value, before = next(values), text[at : match.start()]
+        at = match.end()
+        if match["kind"] == "?":
+            parts.append(before)
+            continue
+        code = match["code"].strip()
+        made = "\n".join([code, *origin(prose.split(code)[0])])
+        escaped = html.escape(made).replace("\n", "&#10;").replace("|", "&#124;")
+        head, tail = before[: -len(value)], before[-len(value) :]
+        parts.append(
+            f'{head}<span class="computed" tabindex="-1" data-made="{escaped}">'
+            f"{tail}</span>"
+        )
+    return "".join([*parts, text[at:]])
+
+
+def _cite(match: re.Match) -> str:
+    """Return sources as Sphinx cites them."""
+    keys = _KEY.findall(match[0])
+    if unknown := [key for key in keys if key not in _sources()]:
+        raise PortableError(f"{', '.join(unknown)} is not in {REFERENCES}.")
+    form = "p" if match[0].startswith("(") else "t"
+    return f"{{cite:{form}}}`{','.join(keys)}`"
+
+
+def _refer(match: re.Match) -> str:
+    role, label = match["role"], match["label"]
+    if role != "eq":
+        return f"{match['eq'] or ''} ({{{role}}}`{label}`)"
+    if not match["eq"]:
+        raise PortableError(f"{match[0]} needs the formula's number before it.")
+    return f"{{eq}}`{label}`"
+
+
+def _exercise(match: re.Match) -> str:
+    text = f":label: {match['label']}\n{match['text'].rstrip()}"
+    return f"````{{exercise}} {match['title']}\n{text}\n````\n"
+
+
+def _box(match: re.Match) -> str:
+    text = re.sub(r"^> ?", "", match["text"], flags=re.MULTILINE).strip()
+    return f":::{{admonition}} In one minute\n:class: in-one-minute\n\n{text}\n:::\n"
+
+
+@lru_cache(maxsize=1)
+def _sources() -> set[str]:
+    return set(parse_file(tree.ROOT / REFERENCES, bib_format="bibtex").entries)
+
+
+def _source(cell: dict[str, Any]) -> str:
+    return "".join(cell["source"])
+
+
+def _text(source: str, name: str) -> dict[str, Any]:
+    return {"cell_type": "markdown", "id": name, "metadata": {}, "source": source}
+
+
+def _read(app: Sphinx, name: str, content: list[str]) -> None:
+    path = Path(app.env.doc2path(name))
+    if path.suffix == ".ipynb":
+        try:
+            content[0] = json.dumps(to_site(json.loads(content[0])))
+        except (PortableError, prose.MarkerError) as error:
+            raise PortableError(f"{path.name}: {error}") from error
+
+
+def setup(app: Sphinx) -> None:
+    """Turn notebooks into what MyST reads."""
+    app.connect("source-read", _read)
