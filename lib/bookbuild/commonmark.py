@@ -24,7 +24,7 @@ import copy
 import html
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,6 @@ _BOX = re.compile(
     r"^> \*\*In one minute\*\*\n(?P<text>(?:>.*(?:\n|\Z))+)", re.MULTILINE
 )
 _REFER = re.compile(r"(?P<eq>\(\d+\))?<!--(?P<role>eq|numref|ref) (?P<label>[\w-]+)-->")
-_MARK = re.compile(r"<!--(?P<kind>[=?])(?P<code>.*?)-->", re.DOTALL)
 _HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
 
 
@@ -84,10 +83,9 @@ def to_site(notebook: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     PortableError
-        A comment of no known kind, an unknown source, a number or statement that is
-        not what the last run gave, or a solution without an exercise or an end.
-    illusion.telling.prose.MarkerError
-        A malformed comment.
+        A malformed comment, or one of no known kind, an unknown source, a number or
+        statement that is not what the last run gave, or a solution without an exercise
+        or an end.
     """
     notebook = copy.deepcopy(notebook)
     values = _values(notebook["cells"])
@@ -124,28 +122,22 @@ def to_site(notebook: dict[str, Any]) -> dict[str, Any]:
     return notebook
 
 
-def _values(cells: list[dict[str, Any]]) -> dict[str, list[str | bool]]:
-    """Return what the last run gave for the comments of each cell, if they hold."""
-    marks = list(prose.markers(cells))
-    outputs = [out for cell in cells for out in cell.get("outputs", [])]
-    stored = [
-        out["data"][prose.MIME] for out in outputs if prose.MIME in out.get("data", {})
-    ]
-    found = stored[-1] if stored else []
-    if [mark.code for mark in marks] != [code for code, _ in found]:
-        raise PortableError(
-            "The text has other numbers and statements than the last run: let the last "
-            "cell be prose.check, and run the notebook."
-        )
-    values: dict[str, list[str | bool]] = {}
-    for mark, (code, value) in zip(marks, found, strict=True):
-        if not (prose.holds(mark, value) if mark.is_number else value):
+def _values(cells: list[dict[str, Any]]) -> dict[str, list[tuple]]:
+    """Return the comments of each cell's text and their values, if they hold."""
+    found: dict[str, list[tuple]] = {}
+    try:
+        stored = prose.stored(cells)
+    except prose.MarkerError as error:
+        raise PortableError(str(error)) from error
+    for mark, value in stored:
+        if not (prose.holds(mark, value) if isinstance(value, str) else value):
             raise PortableError(
-                f"Cell {mark.cell}: the last run has {value} for {code}, which is not "
-                f"what the text says: “{mark.sentence}”"
+                f"Cell {mark.cell}: the last run has {value} for {mark.code}, which is "
+                f"not what the text says: “{mark.sentence}”"
             )
-        values.setdefault(mark.cell, []).append(value)
-    return values
+        if not mark.in_slide:
+            found.setdefault(mark.cell, []).append((mark, value))
+    return found
 
 
 def _origin(cells: list[dict[str, Any]]) -> Callable[[str], list[str]]:
@@ -164,13 +156,12 @@ def _origin(cells: list[dict[str, Any]]) -> Callable[[str], list[str]]:
                     lines[name] = f"{first} …" if more else first
 
     def find(code: str) -> list[str]:
-        names = [n.id for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Name)]
-        return [lines[name] for name in dict.fromkeys(names) if name in lines]
+        return [lines[name] for name in prose.names_used(code) if name in lines]
 
     return find
 
 
-def _site_text(text: str, values: list[str | bool], origin: Callable) -> str:
+def _site_text(text: str, values: list[tuple], origin: Callable) -> str:
     """Return the Markdown of a cell as MyST reads it."""
     kept: list[str] = []
 
@@ -178,9 +169,8 @@ def _site_text(text: str, values: list[str | bool], origin: Callable) -> str:
         kept.append(match[0])
         return f"\0{len(kept) - 1}\0"
 
-    text = prose.CODE.sub(keep, text)
+    text = prose.CODE.sub(keep, _numbers(text, values, origin))
     text = _FORMULA.sub(r"\g<tex>\n$$ (\g<label>)", text)
-    text = _numbers(text, iter(values), origin)
     text = _GROUP.sub(_cite, text)
     text = _REFER.sub(_refer, text)
     text = _EXERCISE.sub(_exercise, text)
@@ -190,24 +180,19 @@ def _site_text(text: str, values: list[str | bool], origin: Callable) -> str:
     return re.sub(r"\0(\d+)\0", lambda match: kept[int(match[1])], text)
 
 
-def _numbers(text: str, values: Iterator, origin: Callable) -> str:
+def _numbers(text: str, values: list[tuple], origin: Callable) -> str:
     """Mark up numbers with what makes them; drop what makes statements."""
-    parts, at = [], 0
-    for match in _MARK.finditer(text):
-        value, before = next(values), text[at : match.start()]
-        at = match.end()
-        if match["kind"] == "?":
-            parts.append(before)
-            continue
-        code = match["code"].strip()
-        made = "\n".join([code, *origin(prose.split(code)[0])])
-        escaped = html.escape(made).replace("\n", "&#10;").replace("|", "&#124;")
-        head, tail = before[: -len(value)], before[-len(value) :]
-        parts.append(
-            f'{head}<span class="computed" tabindex="-1" data-made="{escaped}">'
-            f"{tail}</span>"
-        )
-    return "".join([*parts, text[at:]])
+    for mark, value in reversed(values):  # so that places stay what they are
+        head, tail = text[: mark.place], text[text.index("-->", mark.place) + 3 :]
+        if mark.is_number:
+            made = "\n".join([mark.code, *origin(prose.split(mark.code)[0])])
+            made = html.escape(made).replace("\n", "&#10;").replace("|", "&#124;")
+            number = head[-len(value) :]
+            head = head[: -len(value)]
+            head += f'<span class="computed" tabindex="-1" data-made="{made}">'
+            head += f"{number}</span>"
+        text = head + tail
+    return text
 
 
 def _cite(match: re.Match) -> str:
@@ -256,7 +241,7 @@ def _read(app: Sphinx, name: str, content: list[str]) -> None:
     if path.suffix == ".ipynb":
         try:
             content[0] = json.dumps(to_site(json.loads(content[0])))
-        except (PortableError, prose.MarkerError) as error:
+        except PortableError as error:
             raise PortableError(f"{path.name}: {error}") from error
 
 

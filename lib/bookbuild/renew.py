@@ -56,10 +56,10 @@ def renew() -> Iterator[str]:
     fresh = json.loads(known.read_text("utf-8")) if known.exists() else {}
     # Those that show what others have settled come after them, the landing page last.
     first, *rest = tree.notebooks().values()
-    rest.sort(key=_shows_others)
-    for path in (*rest, first):
-        others = rest if path == first else [p for p in rest if not _shows_others(p)]
-        around = _around(others if path == first or _shows_others(path) else [])
+    alone = [path for path in rest if not _shows_others(path)]
+    after = {path: alone for path in rest if path not in alone} | {first: rest}
+    for path in (*alone, *after):
+        around = _around(after.get(path, []))
         if fresh.get(path.stem) == around + _own(path):
             continue
         yield from _run_again(path)

@@ -235,7 +235,7 @@ def _for_students(path: Path) -> nbformat.NotebookNode:
     notebook = without_solutions(nbformat.read(path, as_version=4))
     link = re.compile(rf"\]\((?:{'|'.join(FOR_TEACHERS)})\.md")
     for cell in notebook.cells:
-        if cell.cell_type == "markdown" and link.search(cell.source):
+        if cell.cell_type == "markdown":
             parts = cell.source.split("\n\n")
             cell.source = "\n\n".join(p for p in parts if not link.search(p))
     return notebook

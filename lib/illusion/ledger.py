@@ -303,11 +303,11 @@ def show_summary() -> None:
     colour = alt.Color("party", scale=charts.PARTY).title("Said by")
     bars = base.mark_bar().encode(colour.legend(values=parties))
     count = ledger["verdict"].value_counts().reindex(list(VERDICTS), fill_value=0)
+    agree = count[[*set(_AGREES.values())]].sum()
     charts.show(
         bars + base.mark_text(align="left", dx=4).encode(text="claims"),
         label="fig-verdicts",
-        caption=f"Of {len(ledger)} claims, {count[[*VERDICTS][:3]].sum()} come out as "
-        "stated; "
+        caption=f"Of {len(ledger)} claims, {agree} come out as stated; "
         f"{count['assumption'] + count['definition']} depend on an assumption or a "
         f"definition; {count['differs']} come out otherwise; "
         f"{count['not checkable']} cannot be checked from outside.",

@@ -186,3 +186,31 @@ def test_captions_in_code_are_text_too(run):
 def test_a_chapter_that_is_not_there(run):
     with pytest.raises(FileNotFoundError):
         prose.check("no-such-chapter")
+
+
+def test_numbers_are_written_anew_and_statements_are_not():
+    found = [["x", "12"], ["y > 1", False], ["low:.0f", "−4"], ["n:,", "1 234"]]
+    found += [["gone", ""], ["x", "12"]]
+    values = [[code, value.replace(" ", "\u00a0") if isinstance(value, str) else value]
+              for code, value in found]  # fmt: skip
+    source = "Up to (**9<!--=x-->**).<!--?y > 1--> From −3<!--=low:.0f--> to"
+    source += " 999<!--=n:,-->, and 5<!--=gone-->."
+    cells = [text(source, slide="## 9<!--=x-->"), code("prose.check('t')", "z")]
+    cells[1]["outputs"] = [{"data": {prose.MIME: values}}]
+    changes = prose.renew(cells)
+    written = source.replace("9<!--=x", "12<!--=x").replace("−3<", "−4<")
+    assert cells[0]["source"] == written.replace("999<", "1\u00a0234<")
+    assert cells[0]["metadata"]["slide"] == "## 12<!--=x-->"
+    assert [change.partition(":")[0] for change in changes] == [
+        "9 is now 12",
+        "−3 is now −4",
+        "999 is now 1\u00a0234",
+        "9 is now 12",
+    ]
+    assert prose.renew(cells) == []
+
+
+def test_what_the_last_run_did_not_have_is_refused():
+    cells = [text("It is 9<!--=x-->.")]
+    with pytest.raises(prose.MarkerError, match="than the last run"):
+        prose.renew(cells)

@@ -37,8 +37,10 @@ __all__ = [
     "holds",
     "markers",
     "names_set",
+    "names_used",
     "renew",
     "split",
+    "stored",
 ]
 
 MIME = "application/vnd.illusion.prose+json"
@@ -197,6 +199,35 @@ def holds(mark: Marker, value: str) -> bool:
     return not re.search(r"[\w-]\Z|\d[.,]\Z", rest) or not re.match(r"[\w.]", value)
 
 
+def stored(cells: Sequence[Mapping[str, Any]]) -> list[tuple[Marker, str | bool]]:
+    """Return the numbers and statements of a notebook with what its last run gave.
+
+    Parameters
+    ----------
+    cells : sequence of mapping
+        As for :func:`markers`, with stored outputs.
+
+    Returns
+    -------
+    list of (Marker, str or bool)
+        A number is text, as formatted; it is empty if it could not be computed.
+
+    Raises
+    ------
+    MarkerError
+        The text has other comments than that run had, or is malformed.
+    """
+    outputs = [out.get("data", {}) for c in cells for out in c.get("outputs", [])]
+    found = [data[MIME] for data in outputs if MIME in data]
+    marks, values = list(markers(cells)), found[-1] if found else []
+    if [mark.code for mark in marks] != [code for code, _ in values]:
+        raise MarkerError(
+            "The text has other numbers and statements than the last run: let the last "
+            "cell be prose.check, and run the notebook."
+        )
+    return [(mark, value) for mark, (_, value) in zip(marks, values, strict=True)]
+
+
 def renew(cells: Sequence[dict[str, Any]]) -> list[str]:
     """Write the numbers of a notebook's text as its last run has them, in place.
 
@@ -210,17 +241,9 @@ def renew(cells: Sequence[dict[str, Any]]) -> list[str]:
     list of str
         What was changed. Statements are not touched.
     """
-    outputs = [
-        out["data"]
-        for cell in cells
-        for out in cell.get("outputs", [])
-        if MIME in out.get("data", {})
-    ]
-    marks, by_id = list(markers(cells)), {cell["id"]: cell for cell in cells}
-    values = [value for _, value in outputs[-1][MIME]] if outputs else []
-    changes = []
-    for mark, value in [*zip(marks, values, strict=True)][::-1]:
-        if not mark.is_number or not value or holds(mark, value):
+    by_id, changes = {cell["id"]: cell for cell in cells}, []
+    for mark, value in stored(cells)[::-1]:
+        if not (isinstance(value, str) and value) or holds(mark, value):
             continue
         # Up to the last space, a no-break space apart, or opening sign.
         old = re.split(r"[ \n\t]", mark.before)[-1].lstrip(_OPENING)
@@ -296,20 +319,20 @@ def _judge(
     try:
         # A copy: an expression may not change what the next one finds.
         found = eval(code, dict(names))
-        number = format(found, form) if mark.is_number else ""
-        true = bool(found) if not mark.is_number else False
+        value = (
+            re.sub("^-", "−", format(found, form)) if mark.is_number else bool(found)
+        )
     except Exception as error:  # whatever the reader's change has led to
         told = f"{type(error).__name__}: {error}".partition("\n")[0]
         return "", f"{mark.code} cannot be computed: {told}"
-    value = re.sub("^-", "−", number) if mark.is_number else true
-    used = {n.id for n in ast.walk(ast.parse(code.strip())) if isinstance(n, ast.Name)}
+    used = names_used(code)
     for name, ids in bound.items():
         if name.partition("[")[0] in used and len(ids) > 1:
             cells = " and ".join(ids)
             return value, f"{name} is set in more than one cell ({cells}): which one?"
-    if mark.is_number:
-        return value, "" if holds(mark, number) else f"{mark.code} is {value}."
-    return value, "" if true else f"{mark.code} is not true."
+    if isinstance(value, str):
+        return value, "" if holds(mark, value) else f"{mark.code} is {value}."
+    return value, "" if value else f"{mark.code} is not true."
 
 
 def split(code: str) -> tuple[str, str]:
@@ -343,6 +366,22 @@ def _bound(cells: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
         for name in sorted(set(names_set(ast.parse("".join(cell["source"]))))):
             found.setdefault(name, []).append(cell["id"])
     return {name: ids for name, ids in found.items() if not hasattr(builtins, name)}
+
+
+def names_used(code: str) -> list[str]:
+    """Return the names in an expression.
+
+    Parameters
+    ----------
+    code : str
+
+    Returns
+    -------
+    list of str
+        Each once, in no particular order.
+    """
+    nodes = ast.walk(ast.parse(code))
+    return list(dict.fromkeys(n.id for n in nodes if isinstance(n, ast.Name)))
 
 
 def names_set(node: ast.AST) -> Iterator[str]:
