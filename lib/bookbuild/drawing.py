@@ -11,9 +11,9 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from typing import Any
 
@@ -26,6 +26,7 @@ __all__ = [
     "CACHE",
     "NARROW",
     "VL_VERSION",
+    "bundle",
     "clean_svg",
     "sized",
     "svg_size",
@@ -95,26 +96,42 @@ def sized(spec: Spec, width: int) -> Spec:
 
 @lru_cache(maxsize=512)
 def to_svg(spec_json: str) -> str:
-    """Draw a specification, given as JSON, as SVG, or take it from :data:`CACHE`.
+    """Draw a specification, given as JSON, as SVG, or take it from :data:`CACHE`."""
 
-    A drawing follows from its specification and from vl-convert, which brings a font
-    of its own, so it is kept on disk and made once for the site, slides and print.
+    def draw() -> str:
+        return vl_convert.vegalite_to_svg(json.loads(spec_json), vl_version=VL_VERSION)
+
+    return _kept(spec_json, "svg", draw)
+
+
+def bundle() -> str:
+    """Return Vega as a script, which makes charts live in a page."""
+    # Its types ask for a snippet, which it does without.
+    make = partial(vl_convert.javascript_bundle, vl_version=VL_VERSION)
+    return _kept("", "js", make)  # pyright: ignore[reportArgumentType]
+
+
+def _kept(source: str, kind: str, make: Callable[[], str]) -> str:
+    """Make something of a source, or take it from :data:`CACHE`.
+
+    It follows from the source and from vl-convert, which brings a font of its own, so
+    it is kept on disk and made once for the site, slides and print.
     """
-    drawn_by = f"{version('vl-convert-python')} {VL_VERSION}"
-    digest = hashlib.sha256(f"{drawn_by}\n{spec_json}".encode()).hexdigest()
-    path = CACHE / f"{digest}.svg"
+    made_by = f"{version('vl-convert-python')} {VL_VERSION}"
+    digest = hashlib.sha256(f"{made_by}\n{source}".encode()).hexdigest()
+    path = CACHE / f"{digest}.{kind}"
     with suppress(OSError):
         return path.read_text(encoding="utf-8")
-    svg = vl_convert.vegalite_to_svg(json.loads(spec_json), vl_version=VL_VERSION)
-    # Another process finds a whole file or none; where none can be written, each draws.
+    text = make()
+    # Another process finds a whole file or none; where none can be written, each makes.
     with suppress(OSError):
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", dir=CACHE, delete=False
         ) as file:
-            file.write(svg)
+            file.write(text)
         os.replace(file.name, path)
-    return svg
+    return text
 
 
 def svg_size(svg: str) -> tuple[float, float]:

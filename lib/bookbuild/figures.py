@@ -10,7 +10,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import vl_convert
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
@@ -131,11 +130,7 @@ def _write_bundle(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
         path = Path(app.outdir, "_static", BUNDLE)
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Its types ask for a snippet, which it does without.
-        bundle = vl_convert.javascript_bundle(  # pyright: ignore[reportCallIssue]
-            vl_version=drawing.VL_VERSION
-        )
-        path.write_text(bundle, encoding="utf-8")
+        path.write_text(drawing.bundle(), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> None:
