@@ -24,11 +24,12 @@ import copy
 import html
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
 from pybtex.database import parse_file
 from sphinx.application import Sphinx
 
@@ -36,7 +37,7 @@ from bookbuild import tree
 from illusion import ledger
 from illusion.telling import prose
 
-__all__ = ["SOLUTION", "PortableError", "ends_solution", "setup", "to_site"]
+__all__ = ["SOLUTION", "PortableError", "setup", "solved", "to_site"]
 
 SOLUTION = "#### Solution"
 """A cell that has only this begins a solution."""
@@ -60,16 +61,26 @@ _BOX = re.compile(
 )
 _REFER = re.compile(r"(?P<eq>\(\d+\))?<!--(?P<role>eq|numref|ref) (?P<label>[\w-]+)-->")
 _HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
+# Of a name, the first line of the statement that sets it, and the cell's id.
+_Origin = Callable[[str], list[tuple[str, str]]]
 
 
 class PortableError(ValueError):
     """A text that the site cannot show, with its place and what to change."""
 
 
-def ends_solution(cell: dict[str, Any]) -> bool:
-    """Whether a solution ends before a cell: it is text with a heading."""
-    text = prose.CODE.sub("", _source(cell))
-    return cell["cell_type"] == "markdown" and bool(_HEADING.search(text))
+def solved(cells: Iterable[Any]) -> Iterator[tuple[Any, str]]:
+    """Yield each cell with ``"begins"`` or ``"inside"`` where it is of a solution.
+
+    A solution ends before text with a heading. Elsewhere it is with ``""``.
+    """
+    inside = False
+    for cell in cells:
+        text = cell["cell_type"] == "markdown"
+        begins = text and _source(cell).strip() == SOLUTION
+        if text and _HEADING.search(prose.CODE.sub("", _source(cell))):
+            inside = begins
+        yield cell, "begins" if begins else "inside" if inside else ""
 
 
 def to_site(notebook: dict[str, Any]) -> dict[str, Any]:
@@ -91,24 +102,27 @@ def to_site(notebook: dict[str, Any]) -> dict[str, Any]:
     values = _values(notebook["cells"])
     origin = _origin(notebook["cells"])
     cells: list[dict[str, Any]] = []
-    exercise, inside = "", False
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", []):
-            for kind in (prose.MIME, ledger.MIME):  # for the book, not for the page
-                output.get("data", {}).pop(kind, None)
-        if inside and ends_solution(cell):
+    exercise, before = "", ""
+    for cell, part in solved(notebook["cells"]):
+        if before and part != "inside":
             cells.append(_text("```{solution-end}\n```", f"{exercise}-end"))
-            inside = False
+        before = part
         cells.append(cell)
+        if cell["cell_type"] == "code":
+            cell["metadata"]["id"] = cell["id"]
+            for output in cell.get("outputs", []):
+                made = output.get("data", {})
+                if made.pop(prose.MIME, None):  # for the book, not for the page
+                    cells.append(_text(_list(values, origin), f"{cell['id']}-list"))
+                made.pop(ledger.MIME, None)
         if cell["cell_type"] != "markdown":
             continue
         source = _source(cell)
-        if source.strip() == SOLUTION:
+        if part == "begins":
             if not exercise:
                 raise PortableError(f"Cell {cell['id']}: a solution of no exercise.")
             label = exercise.replace("ex-", "sol-", 1)
             cell["source"] = f"```{{solution-start}} {exercise}\n:label: {label}\n```"
-            inside = True
             continue
         for match in _EXERCISE.finditer(source):
             exercise = match["label"]
@@ -116,7 +130,7 @@ def to_site(notebook: dict[str, Any]) -> dict[str, Any]:
             cell["source"] = _site_text(source, values.get(cell["id"], []), origin)
         except PortableError as error:
             raise PortableError(f"Cell {cell['id']}: {error}") from None
-    if inside:
+    if before:
         raise PortableError(f"The solution of {exercise} has no end: add a heading.")
     notebook["cells"] = cells
     return notebook
@@ -140,9 +154,9 @@ def _values(cells: list[dict[str, Any]]) -> dict[str, list[tuple]]:
     return found
 
 
-def _origin(cells: list[dict[str, Any]]) -> Callable[[str], list[str]]:
-    """Return a function that finds the lines which set the names of an expression."""
-    lines: dict[str, str] = {}
+def _origin(cells: list[dict[str, Any]]) -> _Origin:
+    """Return a function that finds what sets the names of an expression."""
+    lines: dict[str, tuple[str, str]] = {}
     for cell in cells:
         if cell["cell_type"] != "code":
             continue
@@ -153,15 +167,31 @@ def _origin(cells: list[dict[str, Any]]) -> Callable[[str], list[str]]:
             ).splitlines()
             if not isinstance(statement, ast.Import | ast.ImportFrom):
                 for name in prose.names_set(statement):
-                    lines[name] = f"{first} …" if more else first
+                    lines[name] = f"{first} …" if more else first, cell["id"]
 
-    def find(code: str) -> list[str]:
+    def find(code: str) -> list[tuple[str, str]]:
         return [lines[name] for name in prose.names_used(code) if name in lines]
 
     return find
 
 
-def _site_text(text: str, values: list[tuple], origin: Callable) -> str:
+def _list(values: dict[str, list[tuple]], origin: _Origin) -> str:
+    """Return what the text says of a run, for those who do not point at a number."""
+    rows = []
+    for mark, value in (pair for pairs in values.values() for pair in pairs):
+        made = [f"<code>{html.escape(mark.code)}</code>"]
+        for line, cell in origin(prose.split(mark.code)[0]):
+            made.append(f'<a href="#cell-{cell}"><code>{html.escape(line)}</code></a>')
+        said = f"<b>{html.escape(value)}</b> in " if mark.is_number else ""
+        said += f"“{html.escape(mark.sentence)}”"
+        rows.append(f"<li>{said}<br>{'<br>'.join(made)}</li>")
+    return (
+        '<details class="made"><summary>What each of them is made of</summary><ol>'
+        f"{''.join(rows)}</ol></details>"
+    )
+
+
+def _site_text(text: str, values: list[tuple], origin: _Origin) -> str:
     """Return the Markdown of a cell as MyST reads it."""
     kept: list[str] = []
 
@@ -180,12 +210,13 @@ def _site_text(text: str, values: list[tuple], origin: Callable) -> str:
     return re.sub(r"\0(\d+)\0", lambda match: kept[int(match[1])], text)
 
 
-def _numbers(text: str, values: list[tuple], origin: Callable) -> str:
+def _numbers(text: str, values: list[tuple], origin: _Origin) -> str:
     """Mark up numbers with what makes them; drop what makes statements."""
     for mark, value in reversed(values):  # so that places stay what they are
         head, tail = text[: mark.place], text[text.index("-->", mark.place) + 3 :]
         if mark.is_number:
-            made = "\n".join([mark.code, *origin(prose.split(mark.code)[0])])
+            lines = [line for line, _ in origin(prose.split(mark.code)[0])]
+            made = "\n".join([mark.code, *lines])
             made = html.escape(made).replace("\n", "&#10;").replace("|", "&#124;")
             number = head[-len(value) :]
             head = head[: -len(value)]
@@ -245,6 +276,14 @@ def _read(app: Sphinx, name: str, content: list[str]) -> None:
             raise PortableError(f"{path.name}: {error}") from error
 
 
+def _name(app: Sphinx, doctree: nodes.document) -> None:
+    """Name the cells of code, so that the numbers they make can link them."""
+    for node in doctree.findall(nodes.container):
+        if node.get("nb_element") == "cell_code":
+            node["ids"].append(f"cell-{node['cell_metadata']['id']}")
+
+
 def setup(app: Sphinx) -> None:
     """Turn notebooks into what MyST reads."""
     app.connect("source-read", _read)
+    app.connect("doctree-read", _name)

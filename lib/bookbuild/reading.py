@@ -20,7 +20,7 @@ from sphinx.addnodes import desc, pending_xref
 from sphinx.application import Sphinx
 
 from bookbuild import tree
-from bookbuild.commonmark import SOLUTION, ends_solution
+from bookbuild.commonmark import solved
 from illusion.telling import charts, quiz
 
 __all__ = ["RUNS", "Reading", "line", "reading", "running", "sections", "setup"]
@@ -88,15 +88,10 @@ def sections(path: Path) -> dict[str, Reading]:
     else:
         cells = nbformat.read(path, as_version=4).cells
     found = {"": Reading()}
-    here, solved = "", False
-    for cell in cells:
+    here = ""
+    for cell in (cell for cell, part in solved(cells) if not part):
         if cell.cell_type == "code":
-            if not solved:
-                found[here] += _code(path.stem, cell)
-            continue
-        solved = solved and not ends_solution(cell)
-        if solved or cell.source.strip() == SOLUTION:
-            solved = True
+            found[here] += _code(path.stem, cell)
             continue
         folded = r"<details\b.*?</details>|<!--.*?-->"
         for line in re.sub(folded, "", cell.source, flags=re.DOTALL).splitlines():

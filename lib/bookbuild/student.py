@@ -17,7 +17,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from bookbuild.commonmark import SOLUTION, ends_solution
+from bookbuild.commonmark import solved
 from bookbuild.site import build
 from bookbuild.tree import CONFIG, ROOT, TOC, read
 from illusion.telling import prose
@@ -122,19 +122,15 @@ def without_solutions(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     cells: list[nbformat.NotebookNode] = []
     solution: list[str] | None = None
     label = ""
-    for cell in notebook.cells:
-        if solution is not None and ends_solution(cell):
-            cells += _stubs(label, solution)
-            solution = None
-        if cell.cell_type == "code":
-            if solution is None:
-                cells.append(cell)
-            else:
-                solution.append(cell.source)
-        elif cell.source.strip() == SOLUTION:
-            solution = []
-        elif solution is None:
-            label = (_LABEL.findall(cell.source) or [label])[-1]
+    for cell, part in solved(notebook.cells):
+        if part != "inside":
+            cells += _stubs(label, solution or [])
+            solution = [] if part else None
+        if solution is not None and cell.cell_type == "code":
+            solution.append(cell.source)
+        elif not part:
+            if cell.cell_type == "markdown":
+                label = (_LABEL.findall(cell.source) or [label])[-1]
             cells.append(cell)
     if solution is not None:
         raise StubError(f"{label}: the solution has no end.")

@@ -361,6 +361,7 @@ def test_dark_page_prints_light(watch, address, script):
     if script:
         page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert brightness() < 384
+    assert not page.locator("#pst-primary-sidebar").is_visible()
     page.emulate_media(media="screen", color_scheme="dark")
     if script:
         page.evaluate("dispatchEvent(new Event('afterprint'))")

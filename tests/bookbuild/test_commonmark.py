@@ -57,6 +57,18 @@ def test_a_number_in_a_table_makes_no_column():
     assert ">3\u00a0000</span>" in found
 
 
+def test_what_is_computed_is_listed_with_links_to_its_cells():
+    *_, listed = site(
+        code("x = f(3)\ny = 2", "a"),
+        text("It is 9<!--=x:.0f-->. More.<!--?y < 3-->"),
+        code("", "z", [["x:.0f", "9"], ["y < 3", True]]),
+    )
+    assert listed.count("<li>") == 2
+    assert "<b>9</b> in “It is 9.”<br><code>x:.0f</code><br>" in listed
+    assert '<a href="#cell-a"><code>x = f(3)</code></a></li>' in listed
+    assert "<li>“More.”<br><code>y &lt; 3</code><br>" in listed
+
+
 def test_a_statement_leaves_nothing():
     assert one("None.<!--?x > y--> More.", ["x > y", True]) == "None. More."
 

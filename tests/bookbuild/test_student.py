@@ -16,7 +16,7 @@ import pytest
 from conftest import CHAPTERS, FINDINGS
 
 from bookbuild import student
-from bookbuild.commonmark import SOLUTION, ends_solution
+from bookbuild.commonmark import SOLUTION, solved
 from bookbuild.student import StubError, stub, without_solutions
 from illusion.telling import prose
 
@@ -183,17 +183,15 @@ def test_nothing_of_a_solution_is_left(path, kit):
     nbformat.validate(left)
     ids = [cell.id for cell in left.cells]
     assert len(set(ids)) == len(ids)
-    solved, inside = [], False
-    for cell in full.cells:
-        inside = inside and not ends_solution(cell)
-        if cell.source == SOLUTION:
-            solved.append("")
-            inside = True
-        elif inside and cell.cell_type == "markdown":
-            solved[-1] += f"{cell.source}\n"
-    assert len(solved) == len(asked(path))
+    solutions = []
+    for cell, part in solved(full.cells):
+        if part == "begins":
+            solutions.append("")
+        elif part and cell.cell_type == "markdown":
+            solutions[-1] += f"{cell.source}\n"
+    assert len(solutions) == len(asked(path))
     text = text_of(left)
-    for solution in solved:
+    for solution in solutions:
         lines = [line for line in solution.splitlines() if len(line) > 30]
         assert lines
         assert not [line for line in lines if line in text]
