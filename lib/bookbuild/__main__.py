@@ -4,6 +4,7 @@
 """
 
 import argparse
+from collections.abc import Iterable
 
 from bookbuild import tree
 from bookbuild.browser import NoBrowserError
@@ -19,9 +20,10 @@ def main(arguments: list[str] | None = None) -> None:
         "slides": "slides of the chapters",
         "pdf": "every chapter and the whole book as PDF; needs Chromium",
         "renew": "bring tables' descriptions, answers and stored outputs up to date",
+        "seeds": "say which verdicts and sentences another seed would change",
     }.items():
         command = commands.add_parser(name, help=what, description=what)
-        if name == "slides":
+        if name in ("slides", "seeds"):
             command.add_argument("chapters", nargs="*", help="such as ranking")
     chosen = parser.parse_args(arguments)
     out = tree.ROOT / tree.BUILD / chosen.command
@@ -30,12 +32,15 @@ def main(arguments: list[str] | None = None) -> None:
         if chosen.command == "renew":
             from bookbuild import renew
 
-            changed = False
-            for change in renew.renew():
-                print(change, flush=True)
-                changed = True
-            if not changed:
-                print("All is up to date.")
+            _say(renew.renew(), "All is up to date.")
+            return
+        if chosen.command == "seeds":
+            from bookbuild import seeds
+
+            paths = tree.notebooks()
+            names = chosen.chapters or [name for name in paths if name != "index"]
+            found = (change for name in names for change in seeds.changes(paths[name]))
+            _say(found, "No verdict and no sentence hangs on the seed.")
             return
         if chosen.command == "student":
             from bookbuild import student
@@ -53,6 +58,16 @@ def main(arguments: list[str] | None = None) -> None:
         parser.exit(1, f"{error}\n")
     for path in made:
         print(path.relative_to(tree.ROOT))
+
+
+def _say(lines: Iterable[str], otherwise: str) -> None:
+    """Print lines as they come, or something else if there are none."""
+    said = False
+    for line in lines:
+        print(line, flush=True)
+        said = True
+    if not said:
+        print(otherwise)
 
 
 if __name__ == "__main__":

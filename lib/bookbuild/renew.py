@@ -25,7 +25,7 @@ from bookbuild.site import BuildError
 from illusion import data
 from illusion.telling import prose
 
-__all__ = ["describe", "renew"]
+__all__ = ["describe", "renew", "run"]
 
 _ASK = "from illusion.telling import exercises\nimport json\n"
 _ASK += "print(json.dumps(exercises.seen))"
@@ -122,8 +122,20 @@ def _run_again(path: Path) -> Iterator[str]:
 def _run(path: Path) -> tuple[nbformat.NotebookNode, dict[str, list[str]]]:
     """Run a notebook; return it as it is stored, and the answers' digests."""
     notebook = nbformat.read(path, as_version=4)
-    kept = notebook.metadata.copy()  # the kernel writes its own version into it
     notebook.cells.append(nbformat.v4.new_code_cell(_ASK))
+    run(notebook, path)
+    return notebook, json.loads(notebook.cells.pop().outputs[0].text)
+
+
+def run(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Run a notebook, in place, where its file is.
+
+    Raises
+    ------
+    BuildError
+        A cell that fails.
+    """
+    kept = notebook.metadata.copy()  # the kernel writes its own version into it
     client = NotebookClient(
         notebook,
         config=kernels.config(),
@@ -138,7 +150,6 @@ def _run(path: Path) -> tuple[nbformat.NotebookNode, dict[str, list[str]]]:
     except CellExecutionError as error:
         raise BuildError(f"{path.name} fails:\n{error}") from error
     notebook.metadata = kept
-    return notebook, json.loads(notebook.cells.pop().outputs[0].text)
 
 
 def _keep_answers(chapter: str, found: dict[str, list[str]]) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 
 import altair as alt
 import pandas as pd
+from IPython.core.getipython import get_ipython
 from IPython.display import display
 
 from illusion import data
@@ -64,6 +65,7 @@ _FOUND = ("ours", "error", "other", "between", "verdict", "reason")
 # JupyterLab sets tables to the right, and drops a style sheet.
 _LEFT = ' style="text-align:left;font-weight:400;vertical-align:top"'
 _here: dict[str, dict[str, Any]] = {}
+_cells: list[int | None] = []
 
 
 def settle(
@@ -155,7 +157,8 @@ def judge(
     Parameters
     ----------
     claim : Series
-        With ``kind``, ``value``, ``tolerance`` and ``depends``.
+        With ``kind``, ``value``, ``tolerance`` and ``depends``. The tolerance is half
+        a unit of the last printed digit, unless the table gives another and why.
     ours, other, error : float, optional
         As for :func:`settle`; a day is its ordinal, yes is 1.
     between : bool
@@ -172,7 +175,7 @@ def judge(
     if ours is None:
         return "cannot tell"
     said = claim["value"]
-    # Half a printed unit, or what the table says instead, and our own interval.
+    # What the print leaves open, and our own interval.
     allowed = claim["tolerance"] + 1.96 * (error or 0) + 1e-9
     agrees = abs(ours - said) <= allowed
     if other is not None:
@@ -337,7 +340,12 @@ def _settle(name: str, found: tuple) -> None:
     """Keep, show and store what was found of a claim."""
     _here[name] = dict(zip(_FOUND, found, strict=True))
     ledger = _judged(_said().loc[[name]])
-    bundle = _bundle(list(_anchored(ledger)), "ledger settled", ledger)
+    # One head for the claims of a cell.
+    shell = get_ipython()
+    cell = shell.execution_count if shell else None
+    heads = not _cells or cell != _cells[-1]
+    _cells.append(cell)
+    bundle = _bundle(list(_anchored(ledger)), "ledger settled", ledger, heads=heads)
     display(bundle | {MIME: {"id": name, **_here[name]}}, raw=True)
 
 
@@ -394,8 +402,12 @@ def _chosen(names: Iterable[str]) -> pd.DataFrame:
 def _said() -> pd.DataFrame:
     """Return what was published; cached, so callers must not change it."""
     ledger = data.load("claims").set_index("id")
-    pairs = zip(ledger["value"], ledger["unit"], strict=True)
-    return ledger.assign(value=[_number(value, unit) for value, unit in pairs])
+    pairs = list(zip(ledger["value"], ledger["unit"], strict=True))
+    printed = pd.Series([_half_unit(*pair) for pair in pairs], ledger.index)
+    return ledger.assign(
+        value=[_number(*pair) for pair in pairs],
+        tolerance=ledger["tolerance"].fillna(printed),
+    )
 
 
 def _judged(said: pd.DataFrame) -> pd.DataFrame:
@@ -440,6 +452,13 @@ def _number(value: str | float, unit: str | float) -> float:
     return float(value)
 
 
+def _half_unit(value: str | float, unit: str | float) -> float:
+    """Return half a unit of a number's last printed digit; 0 if it is no number."""
+    if pd.isna(value) or unit in ("date", "yes or no"):
+        return 0.0
+    return 0.5 / 10 ** len(str(value).partition(".")[2])
+
+
 def _anchored(ledger: pd.DataFrame) -> Iterator[str]:
     """Write claims as rows that can be linked."""
     for name, claim in ledger.iterrows():
@@ -464,8 +483,13 @@ def _row(claim: pd.Series, attributes: str, text: str) -> str:
         ours = f"{low:.1f} to {_in_words(high, claim['unit'])}"
     if pd.notna(claim["error"]):
         ours += f" (standard error {_in_words(claim['error'], claim['unit'])})"
+    published = escape(_in_words(claim["value"], claim["unit"]))
+    if claim["tolerance"] and claim["kind"] not in _OPEN:
+        why = claim["tolerance_reason"]
+        why = "" if pd.isna(why) else f": {escape(why)}"
+        published += f"<br><small>± {claim['tolerance']:g}{why}</small>"
     cells = {
-        "Published": escape(_in_words(claim["value"], claim["unit"])),
+        "Published": published,
         "This book": escape(ours),
         "Verdict": f"<b>{claim['verdict']}</b>. {escape(claim['reason'])}",
     }
@@ -480,11 +504,13 @@ def _display(rows: list[str], kind: str, ledger: pd.DataFrame) -> None:
     display(_bundle(rows, kind, ledger), raw=True)
 
 
-def _bundle(rows: list[str], kind: str, ledger: pd.DataFrame) -> dict[str, Any]:
+def _bundle(
+    rows: list[str], kind: str, ledger: pd.DataFrame, *, heads: bool = True
+) -> dict[str, Any]:
     """Write rows as a table, for a page and for a terminal."""
-    names = ("Claim", "Published", "This book", "Verdict")
-    heads = "".join(f'<th scope="col"{_LEFT}>{name}</th>' for name in names)
-    table = f'<table class="{kind}">\n<thead><tr>{heads}</tr></thead>\n<tbody>'
-    html = "\n".join([table, *rows, "</tbody>\n</table>"])
+    names = ("Claim", "Published", "This book", "Verdict") if heads else ()
+    head = "".join(f'<th scope="col"{_LEFT}>{name}</th>' for name in names)
+    head = f"<thead><tr>{head}</tr></thead>\n" if heads else ""
+    html = "\n".join([f'<table class="{kind}">\n{head}<tbody>', *rows])
     plain = ledger[["value", "ours", "unit", "verdict"]].round(2).to_string()
-    return {"text/html": html, "text/plain": plain}
+    return {"text/html": f"{html}\n</tbody>\n</table>", "text/plain": plain}

@@ -4,10 +4,10 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import CHAPTERS, ROOT
 
 from bookbuild import __main__ as commands
-from bookbuild import printing, renew, slides, student
+from bookbuild import printing, renew, seeds, slides, student
 from bookbuild.browser import NoBrowserError
 from bookbuild.site import BuildError
 
@@ -58,6 +58,18 @@ def test_changes_are_said(monkeypatch, capsys):
     assert capsys.readouterr().out == "All is up to date.\n"
 
 
+def test_what_hangs_on_luck_is_said(monkeypatch, capsys):
+    monkeypatch.setattr(seeds, "changes", lambda path: iter([path.stem]))
+    commands.main(["seeds", "ranking"])
+    assert capsys.readouterr().out == "ranking\n"
+    commands.main(["seeds"])
+    names = [path.stem for path in CHAPTERS if path.stem != "index"]
+    assert sorted(capsys.readouterr().out.split()) == names
+    monkeypatch.setattr(seeds, "changes", lambda path: iter([]))
+    commands.main(["seeds"])
+    assert capsys.readouterr().out.startswith("No verdict and no sentence hangs")
+
+
 def test_the_readme_names_the_commands():
     text = subprocess.run(
         [sys.executable, "-m", "bookbuild", "--help"],
@@ -65,6 +77,6 @@ def test_the_readme_names_the_commands():
         text=True,
         check=True,
     ).stdout
-    for name in ("student", "slides", "pdf", "renew"):
+    for name in ("student", "slides", "pdf", "renew", "seeds"):
         assert f"python -m bookbuild {name}" in README
         assert name in text
