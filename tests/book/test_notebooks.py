@@ -1,9 +1,11 @@
 """The chapters as stored: fresh, clean, complete; and that nbval would notice."""
 
 import ast
+import calendar
 import copy
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbclient
@@ -12,6 +14,7 @@ import pytest
 from conftest import CHAPTERS
 
 from bookbuild import kernels
+from illusion.telling import prose
 from illusion.telling.charts import FIGURE_MIME, MIME
 
 HIDDEN = {"hide-cell", "hide-input", "remove-cell", "remove-input"}
@@ -20,6 +23,10 @@ MAX_HIDDEN = 0.05
 MACHINE = re.compile(
     r"(?<![\w:/.])/(?:home|root|tmp|Users|usr|work|var)/\w|[A-Z]:\\\\?Users|\b0x[0-9a-f]{6,}"
 )
+# A number that a caption may not have typed, and what is none: years and days.
+NUMBER = re.compile(r"(?<![\w.,])(?<!\w-)(?:\d+\.\d+|\d[\d,]*\d)(?![\w-])")
+MONTH = "|".join(calendar.month_name[1:])
+DATE = re.compile(rf"\b\d\d? (?:{MONTH})|\b(?:19|20)\d\d\b|95%")
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -81,6 +88,11 @@ def faults(notebook) -> list[str]:
             ]
             for name in own:
                 hidden.pop(name, None)
+        found += [
+            f"{where}a caption's {number} is typed: make it from the run, or add a "
+            "comment"
+            for number in typed_numbers(cell.source)
+        ]
         for output in cell.outputs:
             found += [where + fault for fault in output_faults(output)]
     lines = [cell.source.count("\n") + 1 for cell in cells]
@@ -92,6 +104,23 @@ def faults(notebook) -> list[str]:
         f"two figures {label}" for label in set(labels) if labels.count(label) > 1
     ]
     return found
+
+
+def typed_numbers(source: str) -> Iterator[str]:
+    """Yield the numbers that a chart's caption or description has typed.
+
+    A number that the cell's code has as well is a parameter, and no result.
+    """
+    nodes = [*ast.walk(ast.parse(source))]
+    given = {str(node.value) for node in nodes if isinstance(node, ast.Constant)}
+    for node in nodes:
+        if isinstance(node, ast.keyword) and node.arg in {"caption", "description"}:
+            parts = getattr(node.value, "values", [node.value])
+            plain = [part.value for part in parts if isinstance(part, ast.Constant)]
+            text = DATE.sub("", prose.COMMENT.sub("\0", "".join(plain)))
+            for sentence in re.findall(r".+?(?:[.?!]\0*(?=\s|$)|$)", text):
+                numbers = [] if "\0" in sentence else NUMBER.findall(sentence)
+                yield from (n for n in numbers if n.replace(",", "") not in given)
 
 
 def output_faults(output) -> list[str]:
@@ -224,6 +253,11 @@ def break_line(notebook):
     notebook.cells[0].source = "x = 1  # " + "long " * 20
 
 
+def break_caption(notebook):
+    source = notebook.cells[2].source
+    notebook.cells[2].source = source.replace("It rises.", "It rises by +15.")
+
+
 def break_hidden(notebook):
     notebook.cells[1].metadata.tags = ["hide-input"]
 
@@ -259,6 +293,7 @@ def break_id(notebook):
     [
         (break_order, "restart and run all"),
         (break_line, "characters"),
+        (break_caption, "a caption's 15 is typed"),
         (break_hidden, "uses 'table', which hidden cell 2 defines"),
         (break_hidden_lines, "1 of 15 lines of code are hidden"),
         (break_output, "names a place on a machine"),

@@ -181,6 +181,9 @@ def test_a_sentence_of_a_box_or_a_list_is_named_alone(run):
 def test_captions_in_code_are_text_too(run):
     cells = [code('show(caption="All of 9.<!--?x == 9-->")', "one")]
     assert "x == 9 is not true" in run(cells, x=8)["text/plain"]
+    cells = [code('show(caption="All of 9<!--=x-->.")', "one")]
+    assert run(cells, x=9)["text/plain"].startswith("All 1 number")
+    assert "x is 8." in run(cells, x=8)["text/plain"]
 
 
 def test_a_chapter_that_is_not_there(run):
