@@ -6,6 +6,7 @@ with the visit is reported together.
 
 import re
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,6 +14,7 @@ from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
 from conftest import CHAPTERS, FINDINGS, PROSE
+from playwright.sync_api import Error
 
 from bookbuild import theme, tree
 from illusion import ledger
@@ -240,11 +242,30 @@ for name in BOTH:
     UNSCRIPTED.append((name, "light"))
 
 
+# The row that a page's address points to: whether it is seen, and not under the bar at
+# the top, what is behind it, and what it says.
+TARGET = """(row) => {
+  const box = row.getBoundingClientRect();
+  const top = document.elementFromPoint(box.left + 5, box.top + 5);
+  const ground = getComputedStyle(row).backgroundColor;
+  return {id: row.id, seen: row.contains(top), ground, text: row.innerText};
+}"""
+
+
+def claimed(name: str) -> dict[str, str]:
+    """Return the first claim that a page settles, if any, and why it came out so."""
+    judged = ledger.evaluate()
+    first = judged[judged["chapter"] == Path(name).stem].head(1)
+    return {ledger.anchor(key): reason for key, reason in first["reason"].items()}
+
+
 @pytest.mark.parametrize(("name", "way"), READ)
 def test_page_reads_well(watch, address, axe, name, way):
     page, visit = watch(way)
-    page.goto(address + name, wait_until="load")
+    claim = claimed(name)
+    page.goto("#".join([address + name, *claim]), wait_until="load")
     page.evaluate(SETTLE)
+    targets = page.locator("tr:target").evaluate_all(f"all => all.map({TARGET})")
     weight, requests = visit.bytes, visit.requests
     seen = page.evaluate(LOOK)
     wrong = []
@@ -257,6 +278,17 @@ def test_page_reads_well(watch, address, axe, name, way):
     phone, dark = way.startswith("phone"), way.endswith("dark")
     if (seen["theme"] == "dark") != dark:
         wrong.append(f"the device is {way} and the page {seen['theme']}")
+    for anchor, reason in claim.items():
+        if [row["id"] for row in targets] != [anchor]:
+            wrong.append(f"the page does not show {anchor}")
+            continue
+        (row,) = targets
+        if reason not in row["text"]:
+            wrong.append(f"{anchor} says {row['text']!r} and not {reason!r}")
+        if not row["seen"]:
+            wrong.append(f"{anchor} is out of sight")
+        if row["ground"] == "rgba(0, 0, 0, 0)":
+            wrong.append(f"{anchor} is not marked")
     if SHORTEST.stem not in name:
         page.evaluate(PLAIN_CODE)
 
@@ -315,33 +347,39 @@ def started(page, *, touch: bool) -> list[str]:
     """Make a page's charts live as readers do, and return what is wrong with it."""
     wrong = []
     for number, chart in enumerate(page.locator(".chart").all(), 1):
-        start = chart.locator(".chart-start")
-        if start.count():
-            # By keyboard alone: press the button, then move what it brings.
-            start.focus()
-            page.keyboard.press("Enter")
-            control = chart.locator(".chart-controls :is(input, select)").first
-            control.wait_for()
-            if not control.evaluate("e => e === document.activeElement"):
-                wrong.append(f"chart {number}: the focus is not on its control")
-            before, value = chart.evaluate(DRAWING), control.input_value()
-            # One of the two, for a control may start at an end.
-            for key in ("ArrowRight", "ArrowLeft"):
-                page.keyboard.press(key)
-                if control.input_value() != value:
-                    break
-            else:
-                wrong.append(f"chart {number}: no key moves its control")
-                continue
-            page.wait_for_function(REDRAWN, arg=[chart.element_handle(), before])
-        elif touch:
-            chart.locator(".chart-picture").tap()
-        else:
-            chart.locator(".chart-picture").hover()
-        page.wait_for_function(
-            "c => c.dataset.live == 'yes'", arg=chart.element_handle()
-        )
+        try:
+            wrong += [f"chart {number}: {fault}" for fault in start(page, chart, touch)]
+        except Error as error:
+            wrong.append(f"chart {number}: {error.message.splitlines()[0]}")
     return wrong
+
+
+def start(page, chart, touch: bool) -> Iterator[str]:
+    """Make a chart live and yield what is wrong with it."""
+    button = chart.locator(".chart-start")
+    if button.count():
+        # By keyboard alone: press the button, then move what it brings.
+        button.focus()
+        page.keyboard.press("Enter")
+        control = chart.locator(".chart-controls :is(input, select)").first
+        control.wait_for()
+        if not control.evaluate("e => e === document.activeElement"):
+            yield "the focus is not on its control"
+        before, value = chart.evaluate(DRAWING), control.input_value()
+        # One of the two, for a control may start at an end.
+        for key in ("ArrowRight", "ArrowLeft"):
+            page.keyboard.press(key)
+            if control.input_value() != value:
+                break
+        else:
+            yield "no key moves its control"
+            return
+        page.wait_for_function(REDRAWN, arg=[chart.element_handle(), before])
+    elif touch:
+        chart.locator(".chart-picture").tap()
+    else:
+        chart.locator(".chart-picture").hover()
+    page.wait_for_function("c => c.dataset.live == 'yes'", arg=chart.element_handle())
 
 
 def first_pixel(png: bytes) -> tuple[int, ...]:
@@ -504,29 +542,16 @@ def test_ledger_is_filtered_by_keyboard(landing):
 
 def test_ledger_leads_to_the_rows_that_compute_its_claims(landing):
     page, _ = landing()
+    links = page.locator("table.ledger-all a").filter(visible=True)
+    places = links.evaluate_all("links => links.map((a) => a.getAttribute('href'))")
     judged = ledger.evaluate()
-    places = {}
-    for chapter in judged["chapter"].unique():
-        name = judged.index[judged["chapter"] == chapter][0]
+    for name, chapter in judged["chapter"].items():
         place = f"{chapter}.html#{ledger.anchor(name)}"
-        link = page.locator(f"table.ledger-all a[href='{place}']")
-        assert link.is_visible(), f"no link to {place}"
-        places[name] = link.evaluate("link => link.href")
-    for name, place in places.items():
-        page.goto(place, wait_until="load")
-        target = page.locator("tr:target")
-        assert target.count() == 1, f"the chapter does not show {name}"
-        assert target.get_attribute("id") == ledger.anchor(name)
-        assert judged.loc[name, "reason"] in target.inner_text()
-        # Seen, not under the bar at the top, and marked.
-        seen = target.evaluate("""(row) => {
-          const box = row.getBoundingClientRect();
-          const top = document.elementFromPoint(box.left + 5, box.top + 5);
-          const {backgroundColor} = getComputedStyle(row);
-          return {top: row.contains(top), ground: backgroundColor};
-        }""")
-        assert seen["top"], f"{name} is out of sight"
-        assert seen["ground"] != "rgba(0, 0, 0, 0)"
+        assert places.count(place) == 1, place
+    # What the first of each chapter leads to is seen when the chapter is read.
+    page.locator(f"table.ledger-all a[href='{place}']").click()
+    page.wait_for_url(f"**/chapters/{place}")
+    assert page.locator("tr:target").get_attribute("id") == ledger.anchor(name)
 
 
 class Outline(HTMLParser):
