@@ -119,8 +119,8 @@ def measure(
     Raises
     ------
     ValueError
-        Ratings of other models or with another tie model, or probabilities of ties
-        that leave a pair no variance.
+        Ratings of other models or with another tie model, pairs without a circle, or
+        probabilities of ties that leave a pair no variance.
 
     Notes
     -----
@@ -140,6 +140,12 @@ def measure(
             "The misfit is that of ratings.fit(counts), with a tie as half a win: pass "
             "the fit of these counts."
         )
+    pairs, freedom = len(counts.a), len(counts.a) - len(counts.models) + 1
+    if freedom < 1:
+        raise ValueError(
+            f"{pairs} pairs of {len(counts.models)} models make no circle, so that "
+            "scores fit them all: a misfit needs more pairs."
+        )
     lead = ratings.score[counts.a] - ratings.score[counts.b]
     p = np.asarray(win_probability(lead))
     share = (counts.wins_a + counts.ties / 2) / counts.battles
@@ -158,7 +164,6 @@ def measure(
     scores = np.linalg.lstsq(design, flow / error, rcond=None)[0]
     gap = flow - _design(counts) @ scores
     statistic, total = float(((gap / error) ** 2).sum()), ((flow / error) ** 2).sum()
-    pairs, freedom = len(flow), len(flow) - len(counts.models) + 1
     weight = 1 / error**2
     taken = np.linalg.pinv(design.T @ design) @ (design.T * weight) @ design
     tau2 = (statistic - freedom) / (weight.sum() - np.trace(taken))
