@@ -20,7 +20,6 @@ from scipy.stats import norm
 from illusion import data, ledger, record
 from illusion.rating import ratings
 from illusion.rating.battles import PairCounts
-from illusion.rebuttal import influence
 
 CLAIMS = data.load("claims").set_index("id")
 OPEN = CLAIMS.index[CLAIMS["kind"].isin(["unavailable", "unread"])]
@@ -762,29 +761,33 @@ def test_agreement_of_arenahard_is_that_of_a_loop():
     )
 
 
-def test_first_place_holds_by_the_votes_that_are_counted():
-    votes = PairCounts.from_table(data.load("battles_2024-08-14"))
-    first, second = ratings.fit(votes).table().index[:2]
-    found = influence.fewest_removed(votes, first, second)
-    assert ratings.fit(found.left).table().index[0] == second
-    gone = votes.n_battles - found.left.n_battles
-    assert f"{gone} carry" in value("handful.others-share", "reason")
-    low, high = (value("handful.others-two", column) for column in ("ours", "other"))
-    assert 1 <= low < high < 0.01 * 57_477
-    share = value("handful.others-share", "other")
-    assert share == pytest.approx(1e6 * high / 57_477)
-    chosen, any_pair = (
-        value(f"rigging.others-{name}") for name in ("hundreds", "thousand")
+def test_the_table_of_the_points_has_what_the_ledger_says():
+    points = data.load("rebuttal_points")
+    (html,) = (
+        "".join(out["text/html"])
+        for source, out in outputs("rebuttal")
+        if "Who could close it" in source and "text/html" in out
     )
-    assert chosen < any_pair
-    assert value("rigging.others-hundreds", "other") == any_pair
+    judged = ledger.evaluate()
+    rows = html.split("<tr>")[-len(points) :]
+    for point, row in zip(points.itertuples(), rows, strict=True):
+        told = judged.loc[point.claims.split()]
+        for party, verdict in zip(told["party"], told["verdict"], strict=True):
+            assert party in row
+            assert verdict in row
+        assert "{" not in row
 
 
 def test_claude_fell_in_rank_and_not_in_score():
     table = record.ranks(record.boards("2024-06-19", "2025-04-24"))
-    newer = table[table["model"] == "claude-3-5-sonnet-20241022"]
+    both = table[table["model"].str.startswith("claude-3-5-sonnet")]
+    part = both["rank_by_score"] / both["models_on_board"]
+    low = both.loc[part.idxmax()]
     reason = value("sonnet.others-low", "reason")
-    for number in newer["rank_by_score"].iloc[[0, -1]]:
-        assert str(number) in reason
+    assert f"{low['rank_by_score']} of {low['models_on_board']}." in reason
+    assert f"{(both['rank_by_score'] > 10).mean():.0%} of the boards" in reason
+    assert value("sonnet.others-low") == (both["rank_by_score"].max() > 10)
+    assert value("sonnet.others-low", "other") == (part.max() > 0.5)
+    assert both.groupby("model")["score"].agg(np.ptp).max() <= 5
     # The ranks by interval are those of the rule, never worse than by score.
     assert (table["rank_by_interval"] <= table["rank_by_score"]).all()
