@@ -1,6 +1,6 @@
 """Silent deprecation: against brute force, closed forms and real fits."""
 
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from illusion import data
+from illusion import data, record
 from illusion.silent_deprecation import deprecation
 
 COLUMNS = ["official_pct", "silent_pct", "inactive_total_pct_as_printed"]
@@ -146,7 +146,7 @@ def test_units_of_the_terms_are_free():
     scaled = deprecation.logistic(x * [1000, 1, 0.1] + 5, y)
     for name, unit in (("a", 1000), ("b", 1), ("c", 0.1)):
         np.testing.assert_allclose(scaled.loc[name] * unit, plain.loc[name], rtol=1e-6)
-    models = x.assign(open=x["c"] > 0, gone=y)
+    models = x.assign(open=x["c"] > 0, gone=y, organisation=np.arange(len(x)) // 3)
     first = deprecation.odds_of_open(models, "gone", "a", "b")
     models["a"] = 7 - 40 * models["a"]
     second = deprecation.odds_of_open(models, "gone", "b", "a")
@@ -180,3 +180,131 @@ def test_what_has_no_estimate_is_refused():
         fit(x.assign(one=1.0), mixed)
     with pytest.raises(ValueError, match="missing in some row"):
         fit(x.assign(age=[1, 2, np.nan, 3]), mixed)
+
+
+# Models of one provider are not independent.
+
+
+def test_errors_by_group_are_those_of_a_formula():
+    # One term of yes and no: the sandwich has a closed form in the sums by group.
+    rng = np.random.default_rng(4)
+    group = np.repeat(np.arange(20), 6)
+    opened = (group % 2).astype(float)
+    level = rng.normal(0, 1.5, 20)[group]
+    y = rng.random(120) < expit(level + opened)
+    row = deprecation.logistic(
+        pd.DataFrame({"open": opened}), pd.Series(y), pd.Series(group)
+    ).loc["open"]
+    variance = 0
+    for side in (0, 1):
+        p = y[opened == side].mean()
+        sums = [(y[group == g] - p).sum() for g in range(20) if g % 2 == side]
+        variance += np.square(sums).sum() / (60 * p * (1 - p)) ** 2
+    half = 2.093024 * np.sqrt(variance * 20 / 19)  # Student's t, 19 degrees of freedom
+    assert row["upper"] - row["estimate"] == pytest.approx(half, rel=1e-5)
+    assert row["estimate"] - row["lower"] == pytest.approx(half, rel=1e-5)
+
+
+def test_a_copy_of_every_model_tells_nothing_new():
+    x, y = drawn(np.random.default_rng(1))
+    group = pd.Series(np.arange(len(x)) // 4)
+    once = deprecation.logistic(x, y, group)
+    twice = [pd.concat([part, part], ignore_index=True) for part in (x, y, group)]
+    pd.testing.assert_frame_equal(deprecation.logistic(*twice), once, rtol=1e-6)
+    with pytest.raises(ValueError, match="two groups"):
+        deprecation.logistic(x, y, group * 0)
+
+
+def test_intervals_by_group_cover_where_plain_ones_do_not():
+    rng, hits = np.random.default_rng(8), np.zeros(2)
+    for _ in range(200):
+        group = np.repeat(np.arange(40), 5)
+        opened = pd.DataFrame({"open": (group % 2).astype(float)})
+        # Providers that decide alike for all their models.
+        y = pd.Series(rng.random(40)[group] < 0.5)
+        for k, groups in enumerate((None, pd.Series(group))):
+            row = deprecation.logistic(opened, y, groups).loc["open"]
+            hits[k] += row["lower"] < 0 < row["upper"]
+    assert hits[0] < 160
+    assert hits[1] > 180
+
+
+def blocks():
+    """Return six providers of one or two models, three of them open."""
+    makers = pd.Series(list("aabbcdeef"), name="organisation")
+    opened = makers.isin(list("ade"))
+    gone = pd.Series([1, 1, 0, 1, 0, 1, 1, 1, 0], dtype=bool)
+    return pd.DataFrame({"organisation": makers, "open": opened, "gone": gone})
+
+
+def test_permutation_is_that_of_all_ways_to_deal_the_labels():
+    models = blocks()
+    found = deprecation.permuted(models, "gone", rng=np.random.default_rng(1))
+    gaps = {}
+    for chosen in combinations("abcdef", 3):
+        side = models["organisation"].isin(chosen)
+        gaps[chosen] = models["gone"][side].mean() - models["gone"][~side].mean()
+    real = gaps["a", "d", "e"]
+    exact = np.mean([abs(gap) >= abs(real) - 1e-12 for gap in gaps.values()])
+    assert found["difference"] == pytest.approx(real)
+    assert found["blocks"] == 6
+    assert found["p_value"] == pytest.approx(exact, abs=0.02)
+
+
+def test_strata_take_away_what_goes_with_the_terms():
+    rng = np.random.default_rng(3)
+    age = rng.normal(size=400)
+    models = pd.DataFrame(
+        {
+            "organisation": np.arange(400) // 2,
+            "open": age + rng.normal(size=400) > 0,
+            "gone": age + rng.normal(size=400) > 0,
+            "age": age,
+        }
+    )
+    plain = deprecation.permuted(models, "gone", rng=rng, times=999)
+    alike = deprecation.permuted(models, "gone", "age", rng=rng, strata=10, times=999)
+    assert plain["p_value"] == 0.001
+    assert plain["difference"] > 0.2
+    assert abs(alike["difference"]) < plain["difference"] / 2
+
+
+# Month by month.
+
+
+def test_months_at_risk_are_those_of_a_loop():
+    copies = record.boards("2024-06-19", "2024-12-31")
+    table = deprecation.months_at_risk(copies)
+    votes = {
+        day: dict(zip(one["model"], one["votes"], strict=True))
+        for day, one in copies.groupby("board")
+    }
+    ends: dict = {}
+    for day in votes:
+        ends[f"{day:%Y-%m}"] = day
+    days = sorted({min(votes), *ends.values()})
+    held, counts = {}, []
+    for day in votes:
+        held |= votes[day]
+        if day in days:
+            counts.append(dict(held))
+    expected = set()
+    for k in range(2, len(days)):
+        for model in counts[k - 1]:
+            gains = [
+                counts[j].get(model, 0) - counts[j - 1].get(model, 0)
+                for j in (k - 1, k)
+            ]
+            spans = [(days[j] - days[j - 1]).days for j in (k - 1, k)]
+            if gains[0] > 10 * spans[0]:
+                gone = gains[1] <= 10 * spans[1]
+                expected.add((model, f"{days[k]:%Y-%m}", gone))
+    found = set(zip(table["model"], table["month"], table["gone"], strict=True))
+    assert found == expected
+    assert len(table) == len(expected)
+    assert (table["age"] >= 0).all()
+    day = ends["2024-10"]
+    one = table[table["month"] == "2024-11"].set_index("model")
+    score = copies[copies["board"] == day].set_index("model")["score"]
+    both = one.index.intersection(score.index)
+    assert (one["score"][both] == score[both]).all()

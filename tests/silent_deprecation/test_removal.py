@@ -129,6 +129,21 @@ def test_printed_orders_are_those_of_a_solver_started_at_zero():
         assert " ".join(true.index[np.argsort(-found)]) == orders[tuple(group)]
 
 
+def test_optimiser_prints_what_it_is_started_at():
+    true = pd.Series({"A": 300.0, "B": 100.0, "C": 200.0, "D": 0.0})
+    wins = {
+        pair: round(1e4 * ratings.win_probability(true[pair[0]] - true[pair[1]]))
+        for group in ("AB", "CD")
+        for pair in (tuple(group), tuple(group[::-1]))
+    }
+    counts = battles.PairCounts.from_wins(wins)
+    groups = removal.orders_of_groups(true)[("A", "B")]
+    assert sorted(removal.order_from(counts, np.zeros(4))) == list("ABCD")
+    assert {*groups.split()[:2]} == {*removal.order_from(counts, np.zeros(4))[:2]}
+    assert removal.order_from(counts, np.array([9, 9, 0, 0])) == tuple("ABCD")
+    assert removal.order_from(counts, np.array([0, 0, 9, 9])) == tuple("CDAB")
+
+
 def test_orders_do_not_depend_on_zero_or_unit():
     true = pd.Series({"A": 300.0, "B": 250, "C": 100, "D": 20, "E": 0})
     orders = removal.orders_of_groups(true)
@@ -161,6 +176,50 @@ def test_change_is_as_large_as_chance_makes_it():
         moved = removal.without(drawn, ["c", "f"])
         z.append(moved["change"] / moved["by_chance"])
     assert np.std(z) == pytest.approx(1, abs=0.12)
+
+
+def test_joint_statistic_is_chi_squared_if_the_model_holds():
+    # Ties make the outcomes vary less than a coin's, which the test must know.
+    rng, found = np.random.default_rng(6), []
+    a, b = np.triu_indices(8, 1)
+    score, each = np.linspace(-150, 150, 8), np.full(len(a), 300)
+    for _ in range(150):
+        drawn = ratings.simulate(
+            tuple("abcdefgh"), score, (a, b, each), rng, tie_rate=0.4
+        )
+        found.append(removal.hausman(drawn, ["c", "f"]))
+    test = pd.DataFrame(found)
+    assert (test["freedom"] == 5).all()
+    # Mean 5 and variance 10; error of the mean of 150.
+    assert test["statistic"].mean() == pytest.approx(5, abs=4 * (10 / 150) ** 0.5)
+    assert (test["p_value"] < 0.05).mean() < 0.12
+    assert (test["moved_jointly"] > 0).mean() < 0.12
+    assert (test["moved_jointly"] <= test["moved"]).all()
+
+
+def test_joint_statistic_is_that_of_the_difference_of_two_covariances():
+    counts, gone = log(3000), ["b", "f"]
+    test, moved = removal.hausman(counts, gone), removal.without(counts, gone)
+    full, rest = ratings.fit(counts), ratings.fit(counts.only(list("acdegh")))
+    stay = [full.place(name) for name in moved.index]
+    centre = np.eye(6) - 1 / 6
+    before = centre @ full.covariance[np.ix_(stay, stay)] @ centre
+    spread = np.linalg.pinv(rest.covariance - before, rcond=1e-9)
+    classical = moved["change"] @ spread @ moved["change"]
+    assert test["statistic"] == pytest.approx(classical, rel=0.1)
+
+
+def test_scores_that_no_model_gives_are_found_out():
+    # A circle: a beats b, b beats c, c beats a, and d is equal to all.
+    wins = {}
+    for first, second in ("ab", "bc", "ca"):
+        wins[first, second], wins[second, first] = 700, 300
+    wins |= {pair: 500 for x in "abc" for pair in ((x, "d"), ("d", x))}
+    test = removal.hausman(battles.PairCounts.from_wins(wins), ["c"])
+    assert test["p_value"] < 1e-6
+    assert test["moved_jointly"] >= 2
+    with pytest.raises(battles.InvalidBattlesError, match="cannot be removed"):
+        removal.hausman(battles.PairCounts.from_wins(wins), ["z"])
 
 
 def test_random_removals():

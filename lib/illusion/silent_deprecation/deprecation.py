@@ -7,12 +7,13 @@ of Singh et al. (2025), section 5 and its appendix.
 """
 
 from collections.abc import Mapping
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from illusion import record
 from illusion.rating.intervals import critical_value
 
 
@@ -111,7 +112,9 @@ def inactive_counts(models: pd.DataFrame, most: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["window", "most", "inactive"])
 
 
-def logistic(X: pd.DataFrame, y: pd.Series) -> pd.DataFrame:
+def logistic(
+    X: pd.DataFrame, y: pd.Series, groups: pd.Series | None = None
+) -> pd.DataFrame:
     """Fit a logistic regression by maximum likelihood, with Newton's method.
 
     Parameters
@@ -119,6 +122,8 @@ def logistic(X: pd.DataFrame, y: pd.Series) -> pd.DataFrame:
     X : DataFrame, shape (rows, terms)
         Terms; a constant is added.
     y : Series of bool, shape (rows,)
+    groups : Series, shape (rows,), optional
+        Rows of one group may depend on one another, as models of one provider do.
 
     Returns
     -------
@@ -130,8 +135,14 @@ def logistic(X: pd.DataFrame, y: pd.Series) -> pd.DataFrame:
     ------
     ValueError
         Missing values, an outcome that does not vary, terms that determine one
-        another, or an outcome that the terms separate, so that the estimate is
-        infinite (Albert and Anderson 1984).
+        another, fewer groups than two, or an outcome that the terms separate, so that
+        the estimate is infinite (Albert and Anderson 1984).
+
+    Notes
+    -----
+    With groups the covariance is the sandwich of the scores' sums by group (Liang and
+    Zeger 1986), times G / (G - 1) for G groups, and the interval has Student's quantile
+    with G - 1 degrees of freedom (Cameron and Miller 2015, section II).
     """
     terms = X.to_numpy(float)
     # In units of their own, so that a large unit does not look like separation.
@@ -160,8 +171,11 @@ def logistic(X: pd.DataFrame, y: pd.Series) -> pd.DataFrame:
         if np.abs(step).max() < 1e-9:
             back = np.diag(np.append(1, 1 / unit))
             back[0, 1:] = -middle / unit
-            covariance = back @ np.linalg.inv(information) @ back.T
-            half = critical_value(0.95) * np.sqrt(np.diag(covariance))
+            inner, times = np.linalg.inv(information), critical_value(0.95)
+            if groups is not None:
+                scores = design * (outcome - expit(design @ x))[:, None]
+                inner, times = _clustered(inner, scores, groups)
+            half = times * np.sqrt(np.diag(back @ inner @ back.T))
             x = back @ x
             return pd.DataFrame(
                 {"estimate": x, "lower": x - half, "upper": x + half},
@@ -173,29 +187,151 @@ def logistic(X: pd.DataFrame, y: pd.Series) -> pd.DataFrame:
     )
 
 
+def _clustered(
+    inverse: np.ndarray, scores: np.ndarray, groups: pd.Series
+) -> tuple[np.ndarray, float]:
+    """Return the covariance by groups and the quantile that goes with it."""
+    sums = pd.DataFrame(scores).groupby(groups.to_numpy()).sum().to_numpy()
+    n = len(sums)
+    if n < 2:
+        raise ValueError("An error by groups needs two groups at least.")
+    covariance = inverse @ (sums.T @ sums) @ inverse * (n / (n - 1))
+    return covariance, float(critical_value(0.95, np.array(n - 1.0)))
+
+
 def odds_of_open(models: pd.DataFrame, outcome: str, *terms: str) -> pd.Series:
     """Compare open models with proprietary ones that are alike.
 
     Parameters
     ----------
     models : DataFrame
-        Models by row, with ``open`` (yes or no), the outcome and the terms.
+        Models by row (or model and month), with ``open`` (yes or no),
+        ``organisation``, the outcome and the terms.
     outcome : str
         Column of yes and no.
     *terms : str
-        Columns in which the models are to be alike.
+        Columns in which the models are to be alike; one of text has a constant for
+        each value.
 
     Returns
     -------
     Series
         ``estimate``, ``lower`` and ``upper`` of the log-odds of the outcome, open
-        against proprietary.
+        against proprietary; the interval is clustered by organisation.
 
     Raises
     ------
     ValueError
         As for :func:`logistic`.
     """
-    alike = models[[*terms]].astype(float)
-    alike.insert(0, "open", models["open"].astype(float))
-    return logistic(alike, models[outcome]).T["open"]
+    alike = pd.get_dummies(models[["open", *terms]], drop_first=True).astype(float)
+    return logistic(alike, models[outcome], models["organisation"]).T["open"]
+
+
+def permuted(
+    models: pd.DataFrame,
+    outcome: str,
+    *terms: str,
+    rng: np.random.Generator,
+    strata: int = 5,
+    times: int = 9_999,
+) -> pd.Series:
+    """Test whether open and proprietary models differ, by exchanging their labels.
+
+    Parameters
+    ----------
+    models : DataFrame
+        As for :func:`odds_of_open`.
+    outcome : str
+        Column of yes and no.
+    *terms : str
+        Numbers in which models of one stratum are nearly alike.
+    rng : numpy.random.Generator
+    strata : int
+        Strata, if there are terms: of equal size, by the log-odds of the outcome that
+        the terms alone give (a prognostic score, Hansen 2008).
+    times : int
+        Permutations.
+
+    Returns
+    -------
+    Series
+        ``difference`` of the shares with the outcome, open less proprietary, averaged
+        over strata with the weights of Mantel and Haenszel (1959); ``p_value``, the
+        share of permutations that differ as much, either way, theirs included
+        (Phipson and Smyth 2010); and ``blocks``, the number that are exchanged.
+
+    Notes
+    -----
+    What is exchanged within a stratum are blocks: a provider's models of one class
+    keep one label, since models of one provider are not independent.
+    """
+    stratum = np.zeros(len(models), dtype=int)
+    if terms:
+        alike = models[[*terms]].astype(float)
+        slope = logistic(alike, models[outcome])["estimate"][[*terms]]
+        stratum = pd.qcut(alike @ slope, strata, labels=False).to_numpy()
+    block = [stratum, models["organisation"], models["open"].to_numpy(bool)]
+    block = models[outcome].astype(float).groupby(block).agg(["size", "sum"])
+    of, opened = (block.index.get_level_values(k).to_numpy() for k in (0, 2))
+    size, yes = block["size"].to_numpy(float), block["sum"].to_numpy()
+    labels = np.tile(opened.astype(float), (times + 1, 1))
+    for one in set(of):
+        # The first row stays as it is.
+        labels[1:, of == one] = rng.permuted(labels[1:, of == one], axis=1)
+    weighted = total = np.zeros(times + 1)
+    for one in set(of):
+        part, n, y = labels[:, of == one], size[of == one], yes[of == one]
+        n_open, y_open = part @ n, part @ y
+        n_own, y_own = n.sum() - n_open, y.sum() - y_open
+        # n_open n_own / n, times the difference of the two shares.
+        weighted = weighted + (y_open * n_own - y_own * n_open) / n.sum()
+        total = total + n_open * n_own / n.sum()
+    difference = weighted / total
+    extreme = np.abs(difference) >= abs(difference[0]) - 1e-12
+    return pd.Series(
+        {
+            "difference": difference[0],
+            "p_value": extreme.mean(),
+            "blocks": len(block),
+        }
+    )
+
+
+def months_at_risk(copies: pd.DataFrame, per_day: float = 10) -> pd.DataFrame:
+    """List the months in which each model could go silent, and whether it did.
+
+    Parameters
+    ----------
+    copies : DataFrame
+        As :func:`illusion.record.boards` returns them.
+    per_day : float
+        Votes per day that an active model exceeds.
+
+    Returns
+    -------
+    DataFrame
+        A row per model and month that follows on an active one: ``model``,
+        ``organisation``, ``open``, ``month`` (text), ``gone`` (at most `per_day`
+        votes a day in that month) and, at its beginning, ``age`` (days since the model
+        was first seen) and ``score``. The rows of a discrete-time hazard (Allison
+        1982): a logistic regression on them, with a constant for each month, says what
+        changes the odds to go silent in the next month. Months end with the last copy
+        in them. A model that left the board gains no votes.
+    """
+    votes = record.votes_by_month(copies)
+    about = record.models(copies).set_index("model")
+    score = copies.pivot_table("score", "model", "board").ffill(axis="columns")
+    gains = record.daily_gains(votes)
+    rows = []
+    for start, end in pairwise(pd.DatetimeIndex(gains.columns)):
+        models = gains.index[gains[start] > per_day]
+        then = about.loc[models, ["organisation"]].assign(
+            open=about["licence_class"] != "proprietary",
+            month=f"{end:%Y-%m}",
+            gone=gains[end] <= per_day,
+            age=(start - about["first_seen"]).dt.days,
+            score=score[start],
+        )
+        rows.append(then.reset_index())
+    return pd.concat(rows, ignore_index=True)

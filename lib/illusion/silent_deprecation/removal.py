@@ -12,11 +12,13 @@ from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
+from scipy.optimize import minimize
+from scipy.special import chdtrc, ndtr, ndtri
 
 from illusion.rating import ratings
 from illusion.rating.battles import PairCounts
 from illusion.rating.intake import InvalidBattlesError, listed
+from illusion.rating.likelihood import ELO
 
 # Battles of a model in a phase: so many that rounding to whole ones is lost.
 _MANY = 1_000_000
@@ -175,6 +177,34 @@ def orders_of_groups(score: pd.Series) -> dict[tuple[str, ...], str]:
     return orders
 
 
+def order_from(counts: PairCounts, start: np.ndarray) -> tuple[str, ...]:
+    """Order models by what a general optimiser prints, whether or not they met.
+
+    Parameters
+    ----------
+    counts : PairCounts
+        Without ties.
+    start : ndarray, shape (models,)
+        Scores from which it starts, natural logarithm of odds.
+
+    Returns
+    -------
+    tuple of str
+        Best first. Between groups that never met, as the start has it: the likelihood
+        says nothing of them (Ford 1957), and the optimiser, quasi-Newton (BFGS), does
+        not ask.
+    """
+
+    def loss(x: np.ndarray) -> float:
+        gap = x[counts.a] - x[counts.b]
+        lost = counts.wins_a * np.logaddexp(0, -gap)
+        lost = lost + counts.wins_b * np.logaddexp(0, gap)
+        return float(lost.sum() / counts.n_battles)
+
+    found = minimize(loss, np.asarray(start, dtype=float)).x
+    return tuple(counts.models[k] for k in np.argsort(-found))
+
+
 def share_in_order(
     score: pd.Series, n: int, times: int, rng: np.random.Generator
 ) -> float:
@@ -231,32 +261,118 @@ def without(counts: PairCounts, removed: Collection[str]) -> pd.DataFrame:
     NoRankingError
         Models that no battles link any more.
     """
+    _require_known(counts, removed)
+    before = ratings.fit(counts)
+    after = ratings.fit(counts.only(set(counts.models) - set(removed)))
+    spread = np.diag(_covariance_of_change(counts, before, after))
+    return _compared(before, after).assign(by_chance=np.sqrt(spread))
+
+
+def hausman(counts: PairCounts, removed: Collection[str]) -> pd.Series:
+    """Test whether the scores of the others change by more than chance, all at once.
+
+    Parameters
+    ----------
+    counts : PairCounts
+    removed : collection of str
+
+    Returns
+    -------
+    Series
+        ``statistic``, the squared changes of :func:`without` in units of their
+        covariance; its ``freedom``, the models that stay less one; ``p_value``, by the
+        chi-squared distribution; ``moved``, the number of models whose own change is
+        beyond its 95% interval; and ``moved_jointly``, the number of these that remain
+        if the chance that any is named in error is to be 5% (Holm 1979).
+
+    Raises
+    ------
+    InvalidBattlesError, NoRankingError
+        As for :func:`without`.
+
+    Notes
+    -----
+    If the Bradley-Terry model holds and votes are independent, both fits estimate the
+    same scores (Hausman 1978). Their covariance is here that of the two scores of each
+    battle, the sandwich of White (1982), and not the difference of two covariances:
+    that one asks for a fit that is efficient, which ties counted as halves are not.
+    """
+    _require_known(counts, removed)
+    before = ratings.fit(counts)
+    after = ratings.fit(counts.only(set(counts.models) - set(removed)))
+    change = _compared(before, after)["change"].to_numpy()
+    covariance = _covariance_of_change(counts, before, after)
+    # Scores are differences: the direction in which all move alike has no variance.
+    value, axes = np.linalg.eigh(covariance)
+    statistic = float(((axes.T @ change)[1:] ** 2 / value[1:]).sum())
+    p = 2 * ndtr(-np.abs(change) / np.sqrt(np.diag(covariance)))
+    steps = np.sort(p) * np.arange(len(p), 0, -1) < 0.05
+    return pd.Series(
+        {
+            "statistic": statistic,
+            "freedom": len(p) - 1,
+            "p_value": chdtrc(len(p) - 1, statistic),
+            "moved": (p < 0.05).sum(),
+            "moved_jointly": len(p) if steps.all() else steps.argmin(),
+        }
+    )
+
+
+def _require_known(counts: PairCounts, removed: Collection[str]) -> None:
     unknown = sorted(set(removed) - set(counts.models))
     if unknown:
         raise InvalidBattlesError(
             f"{listed(unknown)}: no such model here, so it cannot be removed."
         )
-    return _compared(ratings.fit(counts), counts, removed)
 
 
-def _compared(
-    before: ratings.Ratings, counts: PairCounts, removed: Collection[str]
-) -> pd.DataFrame:
-    """Compare a fit of all models with one without some, as :func:`without` does."""
-    after = ratings.fit(counts.only(set(counts.models) - set(removed)))
+def _compared(before: ratings.Ratings, after: ratings.Ratings) -> pd.DataFrame:
+    """Compare a fit of all models with one without some, but for chance."""
     stay = [before.place(name) for name in after.models]
     centre = np.eye(len(stay)) - 1 / len(stay)
     variance = np.diag(centre @ before.covariance[np.ix_(stay, stay)] @ centre)
-    lost = np.maximum(np.diag(after.covariance) - variance, 0)
     score = before.score[stay] - before.score[stay].mean()
     columns = {
         "before": score,
         "after": after.score,
         "change": after.score - score,
         "half_width": -ndtri(0.025) * np.sqrt(variance),
-        "by_chance": np.sqrt(lost),
     }
     return pd.DataFrame(columns, pd.Index(after.models, name="model"))
+
+
+def _covariance_of_change(
+    counts: PairCounts, before: ratings.Ratings, after: ratings.Ratings
+) -> np.ndarray:
+    """Return the covariance of the changes, from what each battle does to both fits."""
+    place = {name: k for k, name in enumerate(after.models)}
+    kept = np.array([place.get(name, -1) for name in before.models])
+    stay = kept[counts.a], kept[counts.b]
+    both = (stay[0] >= 0) & (stay[1] >= 0)
+    a, b = (np.where(both, side, 0) for side in stay)
+    pull_before, p_before = _pull(counts, before.score, counts.a, counts.b, both | True)
+    pull_after, p_after = _pull(counts, after.score, a, b, both)
+    stays = pull_before[[before.place(name) for name in after.models]]
+    stays = stays - stays.mean(axis=0)
+    ties = counts.battles - counts.wins_a - counts.wins_b
+    covariance = np.zeros((len(stays), len(stays)))
+    for number, y in ((counts.wins_a, 1), (counts.wins_b, 0), (ties, 0.5)):
+        each = pull_after * (y - p_after) - stays * (y - p_before)
+        covariance += (each * number) @ each.T
+    return covariance
+
+
+def _pull(
+    counts: PairCounts, score: np.ndarray, a: np.ndarray, b: np.ndarray, of: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how a battle of each pair moves the scores, per unit of surprise."""
+    p = np.asarray(ratings.win_probability(score[a] - score[b]))
+    weight = np.where(of, counts.battles * p * (1 - p), 0)
+    information = np.zeros((len(score), len(score)))
+    for one, other, sign in ((a, a, 1), (b, b, 1), (a, b, -1), (b, a, -1)):
+        np.add.at(information, (one, other), sign * weight)
+    inverse = np.linalg.pinv(information, hermitian=True) * ELO
+    return (inverse[:, a] - inverse[:, b]) * of, p
 
 
 def random_removals(
@@ -283,9 +399,11 @@ def random_removals(
     NoRankingError
         As for :func:`without`.
     """
-    draws = (rng.choice(counts.models, n, replace=False) for _ in range(times))
     before, rows = ratings.fit(counts), []
-    for moved in (_compared(before, counts, some) for some in draws):
+    for _ in range(times):
+        some = rng.choice(counts.models, n, replace=False)
+        after = ratings.fit(counts.only(set(counts.models) - set(some)))
+        moved = _compared(before, after)
         rms = np.sqrt((moved["change"] ** 2).mean())
         rows.append((rms, (moved["change"].abs() > moved["half_width"]).sum()))
     return pd.DataFrame(rows, columns=["rms", "outside"])
