@@ -39,11 +39,10 @@ def activity(
     lost = daily.index.difference(group.dropna().index)
     if len(lost):
         raise ValueError(f"{list(lost[:3])} and others have no group; name one.")
-    active = daily.where(daily > per_day)
-    by_group = active.groupby(group.reindex(daily.index))
-    models, votes = by_group.count(), by_group.sum()
-    table = {"models": models.T.stack(), "rate": (votes / models).T.stack()}
-    return pd.DataFrame(table).rename_axis(["month", "group"])
+    active = daily.where(daily > per_day).rename_axis("model").reset_index()
+    long = active.melt("model", var_name="month", value_name="rate")
+    by_group = long.groupby(["month", long["model"].map(group).rename("group")])["rate"]
+    return pd.DataFrame({"models": by_group.count(), "rate": by_group.mean()})
 
 
 def factors(
@@ -104,15 +103,14 @@ def split(monthly: pd.DataFrame, days: pd.Series, one: str, other: str) -> pd.Se
         month without `other` adds is put down to the number of models (the limit of
         Ang and Liu 2007 for values of zero).
     """
-    models = monthly["models"].unstack()[[one, other]]
-    rate = monthly["rate"].unstack()[[one, other]]
+    group = monthly.index.get_level_values("group")
+    first, second = (monthly[group == g].droplevel("group") for g in (one, other))
     # No model has no rate; any will do where the number is zero.
-    rate[other] = rate[other].fillna(rate[one])
-    votes = (models * rate).mul(days, axis="index")
-    mean = _log_mean(votes[one], votes[other])
-    weight = mean / _log_mean(votes[one].sum(), votes[other].sum())
-    logs = np.log(rate[one] / rate[other])
-    ratio = votes[one].sum() / votes[other].sum()
+    second = second.fillna({"rate": first["rate"]})
+    votes, others = (part["models"] * part["rate"] * days for part in (first, second))
+    weight = _log_mean(votes, others) / _log_mean(votes.sum(), others.sum())
+    ratio = votes.sum() / others.sum()
+    logs = np.log(first["rate"]) - np.log(second["rate"])
     by_rate = float(np.exp((weight * logs).sum()))
     return pd.Series({"models": ratio / by_rate, "rate": by_rate, "votes": ratio})
 
