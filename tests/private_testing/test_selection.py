@@ -39,6 +39,12 @@ def test_expected_maximum_against_adaptive_quadrature(n):
     assert selection.expected_maximum(n) == pytest.approx(above - below, rel=1e-8)
 
 
+def test_spread_of_the_maximum():
+    # Of two, the variance is 1 - 1 / pi.
+    found = selection.maximum_sd(np.array([1, 2, 10]))
+    np.testing.assert_allclose(found, [1, (1 - 1 / PI) ** 0.5, 0.58681], atol=5e-4)
+
+
 def mixture(rng, replicates=200_000):
     """Draw the best of ten, each of a poor kind or, one time in five, a good one."""
     good = rng.random((replicates, 10)) < 0.2

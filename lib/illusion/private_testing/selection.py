@@ -112,6 +112,29 @@ def expected_maximum(n: int | np.ndarray) -> float | np.ndarray:
     return _normal_maximum(n)[0]
 
 
+def maximum_sd(n: int | np.ndarray) -> float | np.ndarray:
+    """Standard deviation of the largest of n independent standard normal values.
+
+    Parameters
+    ----------
+    n : int or ndarray of int
+        How many values, at least 1.
+
+    Returns
+    -------
+    float or ndarray
+        In standard deviations: 1 for n = 1, 0.826 for 2, 0.587 for 10 (David and
+        Nagaraja 2003, section 3.1).
+
+    Raises
+    ------
+    ValueError
+        An n below 1.
+    """
+    first, second = _normal_maximum(n)
+    return np.sqrt(second - np.square(first))
+
+
 def standard_error(votes: float | np.ndarray, tie_rate: float = 0.0) -> np.ndarray:
     """Standard error of a score from votes against well-known equals.
 
