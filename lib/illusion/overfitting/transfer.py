@@ -384,27 +384,27 @@ def exchange(
     if provider.isna().any():
         raise ValueError(f"{provider[provider.isna()].index[0]} has no provider.")
     table = boards[["points", "score"]].copy()
-    noise = (boards["upper_points"] - boards["lower_points"]) / 2 / 1.96
+    noise = (boards["upper_points"] - boards["lower_points"]).to_numpy() / 2 / 1.96
     lost = 2
     if within:
         table -= table.groupby(provider.to_numpy()).transform("mean")
-        alone = ~provider.duplicated(keep=False)
-        table, noise, provider = table[~alone], noise[~alone], provider[~alone]
+        many = provider.duplicated(keep=False).to_numpy()
+        table, noise, provider = table[many], noise[many], provider[many]
         lost = provider.nunique() + 1
     else:
         table -= table.mean()
     n, groups = len(table), provider.nunique()
     if n <= lost or groups < 2:
         raise ValueError(f"{n} models of {groups} providers are too few to compare.")
-    x, y = table["points"], table["score"]
-    slope, turned = (x @ y) / (x @ x), (x @ y) / (y @ y)
+    x, y = table["points"].to_numpy(float), table["score"].to_numpy(float)
+    slope, turned = float(x @ y / (x @ x)), float(x @ y / (y @ y))
     miss, own = y - slope * x, x - turned * y
-    per_provider = (x * miss).groupby(provider.to_numpy()).sum()
+    per_provider = np.bincount(pd.factorize(provider)[0], x * miss)
     few = groups / (groups - 1) * (n - 1) / (n - lost)
     return Exchange(
-        slope=float(slope),
+        slope=slope,
         error=float(np.sqrt(few * (per_provider**2).sum()) / (x @ x)),
-        steepest=float(1 / turned),
+        steepest=1 / turned,
         beyond=float(np.sqrt(miss @ miss / (n - lost))),
         own=float(np.sqrt(max(own @ own / (n - lost) - (noise**2).mean(), 0))),
     )
