@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
@@ -106,7 +107,8 @@ def winner(ratings: Ratings, *, level: float = 0.95) -> Winner:
         reach = min(wide * (1 - 1e-9), error)
         while reach < wide * 0.99 and off(found - reach) * off(found + reach) > 0:
             reach = min(2 * reach, wide * (1 - 1e-9))
-        return float(brentq(off, found - reach, found + reach))
+        mean: Any = brentq(off, found - reach, found + reach)
+        return float(mean)
 
     return Winner(
         model=ratings.models[first],
