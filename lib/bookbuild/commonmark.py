@@ -26,6 +26,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -178,13 +179,17 @@ def _origin(cells: list[dict[str, Any]]) -> _Origin:
 def _list(values: dict[str, list[tuple]], origin: _Origin) -> str:
     """Return what the text says of a run, for those who do not point at a number."""
     rows = []
-    for mark, value in (pair for pairs in values.values() for pair in pairs):
-        made = [f"<code>{html.escape(mark.code)}</code>"]
-        for line, cell in origin(prose.split(mark.code)[0]):
-            made.append(f'<a href="#cell-{cell}"><code>{html.escape(line)}</code></a>')
-        said = f"<b>{html.escape(value)}</b> in " if mark.is_number else ""
-        said += f"“{html.escape(mark.sentence)}”"
-        rows.append(f"<li>{said}<br>{'<br>'.join(made)}</li>")
+    pairs = [pair for pairs in values.values() for pair in pairs]
+    for sentence, said in groupby(pairs, lambda pair: pair[0].sentence):
+        lines = [f"“{html.escape(sentence)}”"]
+        for mark, value in said:
+            number = f"<b>{html.escape(value)}</b>: " if mark.is_number else ""
+            lines.append(f"{number}<code>{html.escape(mark.code)}</code>")
+            lines += [
+                f'<a href="#cell-{cell}"><code>{html.escape(line)}</code></a>'
+                for line, cell in origin(prose.split(mark.code)[0])
+            ]
+        rows.append(f"<li>{'<br>'.join(dict.fromkeys(lines))}</li>")
     return (
         '<details class="made"><summary>What each of them is made of</summary><ol>'
         f"{''.join(rows)}</ol></details>"

@@ -7,7 +7,7 @@ from sphinx.application import Sphinx
 
 __all__ = ["setup"]
 
-_CODE = re.compile(r'(<div class="highlight-\w+ .*?</pre></div>)', re.DOTALL)
+_CODE = re.compile(r'(<div class="highlight-\w+ .*?</pre></div>\s*</div>)', re.DOTALL)
 _GAP = "\n<!--gap-->\n"
 
 

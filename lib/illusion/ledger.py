@@ -65,7 +65,7 @@ _FOUND = ("ours", "error", "other", "between", "verdict", "reason")
 # JupyterLab sets tables to the right, and drops a style sheet.
 _LEFT = ' style="text-align:left;font-weight:400;vertical-align:top"'
 _here: dict[str, dict[str, Any]] = {}
-_cells: list[int | None] = []
+_cells: list[str | None] = []
 
 
 def settle(
@@ -340,11 +340,11 @@ def _settle(name: str, found: tuple) -> None:
     """Keep, show and store what was found of a claim."""
     _here[name] = dict(zip(_FOUND, found, strict=True))
     ledger = _judged(_said().loc[[name]])
-    # One head for the claims of a cell.
-    shell = get_ipython()
-    cell = shell.execution_count if shell else None
-    heads = not _cells or cell != _cells[-1]
-    _cells.append(cell)
+    # One head for the claims of a cell, which is a request to the kernel.
+    request = getattr(get_ipython(), "get_parent", dict)()
+    cell = request.get("header", {}).get("msg_id")
+    heads = cell is None or cell not in _cells
+    _cells[:] = [cell]
     bundle = _bundle(list(_anchored(ledger)), "ledger settled", ledger, heads=heads)
     display(bundle | {MIME: {"id": name, **_here[name]}}, raw=True)
 

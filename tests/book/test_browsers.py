@@ -27,7 +27,7 @@ from test_site import CHARTED, ENLIVEN, LOOK, OPEN_ALL
 Reader = Callable[[str, str], tuple[Any, list[str]]]
 
 VISIT = f"""async () => {{
-  ({OPEN_ALL})();
+  await ({OPEN_ALL})();
   const formulas = [...document.querySelectorAll("math")];
   const area = (e) => {{ const b = e.getBoundingClientRect();
                          return b.width * b.height; }};

@@ -165,9 +165,15 @@ def test_chapter_reads_right_in_jupyterlab(window, path):
     page.evaluate("id => window.jupyterapp.shell.currentWidget.close()", identity)
 
 
+@pytest.fixture(scope="module")
+def exporter():
+    """Return what shows notebooks as a forge does, but for the code."""
+    return HTMLExporter(template_name="basic", exclude_input=True)
+
+
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
-def test_chapter_reads_right_on_a_forge(path):
-    page, _ = HTMLExporter(template_name="basic").from_filename(str(path))
+def test_chapter_reads_right_on_a_forge(path, exporter):
+    page, _ = exporter.from_filename(str(path))
     text = BeautifulSoup(page, "html.parser")
     for code in text.select("pre, code, script, style, .highlight"):
         code.decompose()

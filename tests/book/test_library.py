@@ -14,7 +14,6 @@ LIBRARY = sorted((ROOT / "lib").rglob("*.py"))
 # What pytest and myst-nb call, and what a later chapter will.
 CALLED_ELSEWHERE = {
     "VegaLiteRenderer": "myst-nb, by the entry point in pyproject.toml",
-    "by_interval": "the chapter on ranking will compare it with confidence sets",
     "from_log": "reads a log of one's own; the audit will read one with it",
     "handle_mime": "myst-nb, as a renderer's",
     "pytest_configure": "pytest",

@@ -64,7 +64,7 @@ def test_what_is_computed_is_listed_with_links_to_its_cells():
         code("", "z", [["x:.0f", "9"], ["y < 3", True]]),
     )
     assert listed.count("<li>") == 2
-    assert "<b>9</b> in “It is 9.”<br><code>x:.0f</code><br>" in listed
+    assert "<li>“It is 9.”<br><b>9</b>: <code>x:.0f</code><br>" in listed
     assert '<a href="#cell-a"><code>x = f(3)</code></a></li>' in listed
     assert "<li>“More.”<br><code>y &lt; 3</code><br>" in listed
 

@@ -25,17 +25,6 @@ def test_shares_need_groups_and_something_to_share():
         exposure.shares(pd.Series({"a": -1}), pd.Series({"a": "x"}))
 
 
-def test_early_votes_are_taken_out():
-    # 100 votes, 30 of a group; 40 early ones with 20 of it leave 10 of 60.
-    assert exposure.without_early(100, 0.3, 40, 0.5) == pytest.approx(10 / 60)
-    none = exposure.without_early(100, 0.3, np.array([0.0]), 0.9)
-    assert none == pytest.approx([0.3])
-    assert exposure.without_early(100, 0.3, 40, 0.3) == pytest.approx(0.3)
-    for early, part in ((100, 0.3), (50, 0.9)):
-        with pytest.raises(ValueError, match="do not fit"):
-            exposure.without_early(100, 0.3, early, part)
-
-
 def test_battle_shares_by_counting_each_battle():
     wins = {("a", "b"): 3, ("b", "c"): 4, ("a", "c"): 1, ("c", "d"): 2}
     kind = {"a": "open", "b": "open", "c": "closed", "d": "closed"}
@@ -68,6 +57,18 @@ def test_largest_rate_of_one_day_and_model_is_binomial():
     for bad in ((np.array([50]), 1.2, 1), (np.array([50]), 0.2, 0)):
         with pytest.raises(ValueError, match="must lie in 0 to 1"):
             exposure.largest_rate(*bad)
+
+
+def test_rates_by_number_are_largest_rates():
+    days = np.array([100, 150, 150])
+    found = exposure.rates_by_number(days, np.array([20, 40]), {"new": (5, 24)})
+    assert found["number"].tolist() == [20, 40]
+    one = exposure.largest_rate(days, 10 / 44, 1)
+    ten = exposure.largest_rate(days, 10 / 44, 10)
+    assert found.loc[0, "lower"] == pytest.approx(100 * one.lower)
+    assert found.loc[0, "upper"] == pytest.approx(100 * ten.upper)
+    # Among more models each is drawn more rarely.
+    assert (found.loc[1, ["lower", "upper"]] < found.loc[0, ["lower", "upper"]]).all()
 
 
 def test_seen_against_drawing_pairs():

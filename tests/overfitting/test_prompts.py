@@ -178,13 +178,44 @@ def test_measures_agree_with_their_expectation():
             assert share == pytest.approx(expected, abs=0.02)
 
 
-def test_one_stream_gives_what_both_sides_published():
+def test_one_stream_gives_what_both_sides_published_between_months():
     stream = draw(8, model=StreamModel())
-    gone = [prompts.lost(stream, m) for m in range(8)]
-    assert np.mean(gone) == pytest.approx(0.2014, abs=0.002)
-    again = [[prompts.returning(stream, m, t) for m in range(7)] for t in (1, 0.95)]
-    assert np.mean(again, axis=1) == pytest.approx([0.073, 0.09], abs=0.002)
     assert prompts.fresh(stream)[-60:].mean() == pytest.approx(0.75, abs=0.005)
+    rng, size = np.random.default_rng(2), 197_217 / 150
+    logs = [prompts.provider_log(size, 0.194, rng, months=6) for _ in range(2)]
+    for threshold, share in ((1, 0.073), (0.95, 0.09)):
+        again = [prompts.returning(s, m, threshold) for s in logs for m in range(5)]
+        assert np.mean(again) == pytest.approx(share, abs=0.003)
+    # What a user sends again goes to other models, so the fourth does not come out.
+    gone = np.mean([prompts.lost(s, m) for s in logs for m in range(6)])
+    assert gone < 0.11
+    whole = prompts.provider_log(size, 1, rng, months=6)
+    unthinned = np.mean([prompts.lost(whole, m) for m in range(6)])
+    assert unthinned == pytest.approx(0.2014, abs=0.005)
+
+
+def test_a_log_keeps_the_intents_and_loses_the_repeats():
+    model = StreamModel(top=0.05, exponent=0.7, intents=60, repeat=0.4, usual=0.3)
+    rng, share = np.random.default_rng(3), 0.1
+    log = prompts.provider_log(300, share, rng, months=20, model=model)
+    n = len(log.day)
+    assert n == pytest.approx(300 * 600, rel=0.01)
+    found = np.bincount(log.intent[log.intent < 60], minlength=60) / n
+    np.testing.assert_allclose(found, model.popularity(), rtol=0.2)
+    # Of a repeat the text before it is in the log with that share, or the one before.
+    same = np.diff(log.text) == 0
+    paraphrase = log.distance[1:] > 0
+    seen_before = (same & paraphrase & log.repeat[1:]).sum() / log.repeat.sum() / 0.7
+    reach = np.arange(1, 40)
+    chance = (0.6 * 0.4 ** (reach - 1) * (1 - (1 - share) ** reach)).sum()
+    assert seen_before == pytest.approx(chance, rel=0.06)
+    assert chance < 2 * share
+
+
+@pytest.mark.parametrize("share", [0, -0.1, 1.2])
+def test_a_log_of_no_share_is_refused(share):
+    with pytest.raises(ValueError, match="share="):
+        prompts.provider_log(100, share, np.random.default_rng(1))
 
 
 def test_orders_among_the_measures():

@@ -64,6 +64,34 @@ def test_a_share_that_is_none_is_refused(share):
         transfer.win_rate_gain(0.3, share, 500)
 
 
+def test_ends_of_a_gain_and_of_a_loss():
+    kinds = ["nested", "independent", "opposed"]
+    found = [transfer.win_rate_gain(0.665, 0.659, 14_042, kind) for kind in kinds]
+    table = pd.DataFrame([vars(each) for each in found], kinds)
+    ends = transfer.ends(table, "absolute")
+    assert ends["low"] < ends["least_low"] < -0.6 < ends["least_high"] < 0
+    assert ends["high"] > 0
+    loss = transfer.ends(-table, "absolute")
+    assert (loss["low"], loss["least_low"]) == (-ends["high"], -ends["least_high"])
+    # 112% on 500 prompts: 66% to 159% at the widest, 84% to 140% at the narrowest.
+    found = [transfer.win_rate_gain(0.235, 0.499, 500, kind) for kind in kinds]
+    table = pd.DataFrame([vars(each) for each in found], kinds)
+    ends = transfer.ends(table, "relative")
+    assert [round(end) for end in ends.values()] == [66, 159, 84, 140]
+
+
+def test_a_lead_as_a_win_rate():
+    assert transfer.as_win_rate(0, 40) == pytest.approx(
+        (0.5, 0.25 * 40 / 173.718), 1e-5
+    )
+    points = np.random.default_rng(11).normal(200, 20, 100_000)
+    win, error = transfer.as_win_rate(200, 20)
+    drawn = ratings.win_probability(points)
+    assert win == pytest.approx(drawn.mean(), abs=0.003)
+    # The curve bends: the delta method is right to a few percent.
+    assert error == pytest.approx(drawn.std(), rel=0.05)
+
+
 def test_an_unknown_overlap_is_refused():
     with pytest.raises(ValueError, match=r"'some' is not known; choose from \['indep"):
         transfer.win_rate_gain(0.3, 0.4, 500, "some")
@@ -111,31 +139,98 @@ def both():
     return table.assign(score=score, points=2 * score)
 
 
-def test_a_skill_of_its_own_costs_a_benchmark_its_agreement(both):
-    def mean(specific):
-        rng = np.random.default_rng(3)
-        values = []
-        for _ in range(50):
-            drawn = transfer.proxy_board(both, (2, 0), specific, rng)
-            values.append(transfer.agreement(drawn).of_separated)
-        return np.mean(values)
-
-    values = [mean(specific) for specific in (0, 50, 150)]
-    assert values[0] > 0.99
-    assert values[0] > values[1] > values[2] > 0
-
-
-def test_proxy_board_has_the_slope_and_the_spread_it_is_asked_for(both):
+def test_a_redrawn_board_scatters_as_its_intervals_say(both):
     rng = np.random.default_rng(4)
-    drawn = [transfer.proxy_board(both, (2, 50), 30, rng) for _ in range(500)]
-    points = np.array([one["points"] for one in drawn]) - 50
-    # 20,000 draws; an interval of 16 either side is a standard error of 8.2.
-    assert (points - both["points"].to_numpy()).std() == pytest.approx(
-        np.hypot(30, 16 / 1.96), rel=0.01
+    drawn = [transfer.redraw(both, rng) for _ in range(500)]
+    for at, low, half in (("score", "lower", 3), ("points", "lower_points", 16)):
+        moved = np.array([one[at] - both[at] for one in drawn])
+        # 20,000 draws.
+        assert moved.std() == pytest.approx(half / 1.96, rel=0.02)
+        assert abs(moved.mean()) < half / 1.96 / 30
+        widths = np.array([one[at] - one[low] for one in drawn])
+        assert widths == pytest.approx(half)
+    scores, points = (
+        np.array([one[at] for one in drawn]).ravel() - np.tile(both[at], 500)
+        for at in ("score", "points")
     )
-    assert points.mean(axis=0) == pytest.approx(both["points"].to_numpy(), abs=6)
-    width = drawn[0]["upper_points"] - drawn[0]["lower_points"]
-    assert width.to_numpy() == pytest.approx(32)
+    assert abs(np.corrcoef(scores, points)[0, 1]) < 0.03
+
+
+def skilled(rng, *, shared, own, providers=60, models=8):
+    """Models whose benchmark has skills of its own, in part their provider's."""
+    provider = np.repeat(np.arange(providers), models)
+    score = rng.normal(0, 60, provider.size)
+    points = 2.5 * score + rng.normal(0, shared, providers)[provider]
+    points += rng.normal(0, own, provider.size)
+    seen = points + rng.normal(0, 8, provider.size)
+    half = 8 * 1.96
+    table = pd.DataFrame({"score": score, "points": seen})
+    table["lower_points"], table["upper_points"] = seen - half, seen + half
+    return table, pd.Series(provider, table.index).map("p{}".format)
+
+
+def test_a_skill_shared_by_a_provider_is_not_within_it():
+    table, provider = skilled(np.random.default_rng(7), shared=60, own=40)
+    across = transfer.exchange(table, provider)
+    within = transfer.exchange(table, provider, within=True)
+    assert across.own == pytest.approx(np.hypot(60, 40), rel=0.1)
+    assert within.own == pytest.approx(40, rel=0.1)
+    assert within.beyond < across.beyond
+    # The Arena has no error here: the line of the benchmark on it is the true one.
+    for found in (across, within):
+        assert found.slope < 1 / 2.5 == pytest.approx(found.steepest, rel=0.1)
+
+
+def test_lines_are_those_of_an_independent_fit():
+    table, provider = skilled(np.random.default_rng(8), shared=50, own=30)
+    dummies = pd.get_dummies(provider).to_numpy(float)
+    for within, rest in ((False, np.ones((len(table), 1))), (True, dummies)):
+        found = transfer.exchange(table, provider, within=within)
+        for at, by, slope in (
+            ("score", "points", found.slope),
+            ("points", "score", 1 / found.steepest),
+        ):
+            design = np.column_stack([table[by], rest])
+            assert np.linalg.lstsq(design, table[at])[0][0] == pytest.approx(slope)
+
+
+def test_a_slope_of_clusters_has_the_error_of_clusters():
+    """With predictor and errors shared by a provider, the plain error is too small."""
+    rng, slopes, errors = np.random.default_rng(9), [], []
+    for _ in range(300):
+        group = np.repeat(np.arange(30), 6)
+        x = rng.normal(0, 1, 30)[group]
+        y = 0.5 * x + rng.normal(0, 1, 30)[group]
+        table = pd.DataFrame({"points": x, "score": y})
+        table["lower_points"] = table["upper_points"] = x
+        found = transfer.exchange(table, pd.Series(group, table.index))
+        slopes.append(found.slope)
+        errors.append(found.error)
+    assert np.mean(errors) == pytest.approx(np.std(slopes), rel=0.15)
+
+
+def test_what_carries_over_is_that_of_pairs_of_models():
+    """Of two models of one provider, a fixed distance apart on the benchmark."""
+    found = transfer.Exchange(slope=0.4, error=0.03, steepest=0.5, beyond=20, own=40)
+    rng, n = np.random.default_rng(10), 200_000
+    apart = rng.normal(100, 24, n)
+    arena = rng.normal(0.4, 0.03, n) * apart + np.diff(rng.normal(0, 20, (n, 2))).T[0]
+    mean, spread = found.carried(100, 24)
+    assert mean == pytest.approx(arena.mean(), abs=0.4)
+    assert spread == pytest.approx(arena.std(), rel=0.01)
+    alike = np.diff(rng.normal(0, 40, (n, 2))).T[0] + rng.normal(0, 24, n)
+    assert found.unlike(100, 24) == pytest.approx(100 / alike.std(), rel=0.01)
+
+
+def test_models_that_cannot_be_compared_are_refused(both):
+    provider = pd.Series("x", both.index)
+    with pytest.raises(ValueError, match="m03 has no provider"):
+        transfer.exchange(both, provider.drop("m03"))
+    with pytest.raises(ValueError, match="40 models of 1 providers are too few"):
+        transfer.exchange(both, provider)
+    alone = pd.Series(both.index, both.index)
+    with pytest.raises(ValueError, match="0 models of 0 providers"):
+        transfer.exchange(both, alone, within=True)
 
 
 @pytest.mark.parametrize("carried", [0, 0.5, 1])

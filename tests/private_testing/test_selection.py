@@ -39,6 +39,12 @@ def test_expected_maximum_against_adaptive_quadrature(n):
     assert selection.expected_maximum(n) == pytest.approx(above - below, rel=1e-8)
 
 
+def test_spread_of_the_maximum():
+    # Of two, the variance is 1 - 1 / pi.
+    found = selection.maximum_sd(np.array([1, 2, 10]))
+    np.testing.assert_allclose(found, [1, (1 - 1 / PI) ** 0.5, 0.58681], atol=5e-4)
+
+
 def mixture(rng, replicates=200_000):
     """Draw the best of ten, each of a poor kind or, one time in five, a good one."""
     good = rng.random((replicates, 10)) < 0.2
@@ -234,3 +240,55 @@ def test_what_makes_no_sense_is_refused():
         selection.simulate_boards(3, 1001, 1, np.random.default_rng(0))
     with pytest.raises(ValueError, match="No finite difference"):
         selection.simulate_votes(50, 2, 100, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("skewness", [-2, -1, 1, 2])
+def test_skewed_variants_against_simulation(skewness):
+    rng = np.random.default_rng(10)
+    shape, size = 4 / skewness**2, (100_000, 20)
+    skill = np.sign(skewness) * 25 * (rng.gamma(shape, size=size) - shape) / shape**0.5
+    estimate = rng.normal(skill, 5)
+    row, chosen = np.arange(size[0]), estimate.argmax(axis=1)
+    theory = selection.best_of_skewed(20, 25, 5, skewness)
+    for drawn, expected in (
+        (estimate[row, chosen], theory.published),
+        (skill[row, chosen], theory.skill),
+    ):
+        assert abs(drawn.mean() - expected) < 4 * drawn.std() / size[0] ** 0.5 + 0.1
+
+
+def test_hardly_skewed_is_normal():
+    one, other = (selection.best_of_skewed(20, 25, 5, s) for s in (0.05, -0.05))
+    normal = selection.best_of(20, 25, 5)
+    # What a little skewness adds, its opposite takes away.
+    published, curse = one.published + other.published, one.curse + other.curse
+    assert published / 2 == pytest.approx(normal.published, abs=0.1)
+    assert curse / 2 == pytest.approx(normal.curse, abs=0.02)
+    with pytest.raises(ValueError, match="not 0; best_of has"):
+        selection.best_of_skewed(20, 25, 5, 0)
+
+
+def test_correlated_variants_are_less_spread_ones():
+    # What all variants share lifts the best and the mean alike.
+    rng = np.random.default_rng(11)
+    size, rho = (100_000, 20), 0.5
+    shared = rng.normal(0, 25 * rho**0.5, (size[0], 1))
+    skill = shared + rng.normal(0, 25 * (1 - rho) ** 0.5, size)
+    estimate = rng.normal(skill, 5)
+    row, chosen = np.arange(size[0]), estimate.argmax(axis=1)
+    theory = selection.best_of(20, 25 * (1 - rho) ** 0.5, 5)
+    lead = estimate[row, chosen] - shared[:, 0]
+    assert abs(lead.mean() - theory.published) < 4 * lead.std() / size[0] ** 0.5
+    curse = estimate[row, chosen] - skill[row, chosen]
+    assert abs(curse.mean() - theory.curse) < 4 * curse.std() / size[0] ** 0.5
+
+
+def test_luck_is_largest_where_variants_are_alike():
+    # LMArena's 11 is luck at its worst, and no spread makes more of it.
+    error = selection.standard_error(3000, 0.345)
+    luck = selection.best_of(50, np.linspace(0, 60, 121), error).curse
+    assert luck.argmax() == 0
+    assert luck[0] == pytest.approx(11.5, abs=0.05)
+    # From 2,000 votes on, the worst is the root of 3/2 as large.
+    early = selection.best_of(50, 0, selection.standard_error(2000, 0.345)).curse
+    assert early / luck[0] == pytest.approx(1.5**0.5)

@@ -6,6 +6,7 @@ from itertools import combinations, combinations_with_replacement, permutations
 import numpy as np
 import pytest
 
+from illusion import data
 from illusion.rating import ratings
 from illusion.rating.battles import NoRankingError, PairCounts
 from illusion.rebuttal import influence
@@ -75,9 +76,12 @@ def test_two_models_need_one_win_more_than_the_margin(wins, losses, ties):
     assert found.left.wins_b[0] == losses
     assert found.left.ties[0] == ties
     assert found.lead > 0 > found.lead_after
-    for chosen in (True, False):
-        added = influence.fewest_added(two(wins, losses, ties), "a", "b", chosen=chosen)
-        assert added == wins - losses + 1
+    for voting in ("pair", "model", "all"):
+        added = influence.fewest_added(two(wins, losses, ties), "a", "b", voting)
+        assert added.votes == added.served == wins - losses + 1
+    # Exact for two models: a bound from below that is the bound from above.
+    least = influence.least_removed(two(wins, losses, ties), found, 0)
+    assert found.removed - 1 <= least <= found.removed
 
 
 def test_who_is_level_needs_one_battle_in_either_order():
@@ -124,6 +128,49 @@ def test_no_smaller_set_does_on_small_boards():
     assert checked >= 4
 
 
+@pytest.mark.parametrize("seed", range(40, 43))
+def test_a_lower_bound_is_below_every_removal_that_refits_confirm(seed):
+    """Removals of other orders of the battles, none of them below the bound."""
+    counts, rng = board(40, seed, models=4), np.random.default_rng(seed)
+    first, other = ratings.fit(counts).table().index[:2]
+    found = influence.fewest_removed(counts, first, other)
+    at = ratings.fit(found.left).score
+    bound = {r: influence.least_removed(counts, found, r) for r in (0, 2, 5, 10, 40)}
+    assert bound[0] <= found.removed < bound[0] + 2
+    assert sorted(bound.values(), reverse=True) == [*bound.values()]
+    order = influence.influence(counts, first, other)
+    near = 0
+    for _ in range(40):
+        blurred = order * np.exp(0.3 * rng.standard_normal(order.shape))
+        rank = np.argsort(blurred, axis=None)
+        taken = outcomes(counts).ravel()[rank]
+        for number in range(max(1, found.removed - 6), found.removed + 3):
+            gone = np.zeros(order.size, dtype=int)
+            gone[rank] = np.diff(np.minimum(np.cumsum(taken), number), prepend=0)
+            left = less(counts, gone.reshape(order.shape))
+            score = ratings.fit(left, interval="hessian").score
+            if lead(left, first, other) <= 0:
+                # Which score is zero is no matter: the least that the scores move by.
+                moved = np.ptp(score - at) / 2
+                near += moved < 10
+                for within, least in bound.items():
+                    assert moved > within or number >= least
+                break
+    assert near >= 5
+
+
+def test_on_the_real_board_the_two_bounds_are_close():
+    votes = PairCounts.from_table(data.load("battles_2024-08-14"))
+    first, second = ratings.fit(votes).table().index[:2]
+    found = influence.fewest_removed(votes, first, second)
+    assert ratings.fit(found.left).table().index[0] == second
+    assert found.removed == votes.n_battles - found.left.n_battles
+    least = [influence.least_removed(votes, found, within) for within in (0, 10, 100)]
+    assert least[0] == found.removed
+    assert 0.85 * found.removed < least[1] < found.removed
+    assert least[2] == 0
+
+
 def test_the_model_that_needs_fewest_need_not_be_the_second():
     # c is further behind than b, but has met the others much less.
     wins = {("a", "b"): 2600, ("b", "a"): 2400, ("a", "c"): 16, ("c", "a"): 14}
@@ -151,7 +198,10 @@ def test_toppling_takes_the_least_over_all_challengers(seed):
 def test_added_wins_are_the_fewest(seed):
     counts = board(60, seed)
     first, other = ratings.fit(counts).table().index[:2]
-    added = influence.fewest_added(counts, first, other, chosen=True)
+    found = influence.fewest_added(counts, first, other, "pair")
+    added = found.votes
+    # One pair of fifteen, all of which meet equally often.
+    assert found.served == pytest.approx(15 * added)
     i, j = sorted(map(counts.models.index, (first, other)))
     pair = (counts.a == i) & (counts.b == j)
     side = 1 if counts.models[i] == first else 0
@@ -173,11 +223,14 @@ def test_who_is_behind_cannot_be_toppled():
 def test_who_cannot_choose_the_pair_needs_more(seed):
     counts = board(60, seed)
     first, other = ratings.fit(counts).table().index[:2]
-    chosen, spread = (
-        influence.fewest_added(counts, first, other, chosen=chosen)
-        for chosen in (True, False)
+    chosen, spread, every = (
+        influence.fewest_added(counts, first, other, voting)
+        for voting in ("pair", "model", "all")
     )
-    assert spread > chosen
+    # More votes the less they are chosen, and fewer battles served for them.
+    assert chosen.votes < spread.votes < every.votes
+    assert chosen.served > spread.served > every.served == every.votes
+    spread = spread.votes
 
     five = outcomes(counts) * 5  # five battles for one, so that fifths are whole
     fivefold = replace(counts, wins_a=five[0], wins_b=five[1], ties=five[2])
@@ -241,24 +294,25 @@ def test_places_moved_are_those_of_a_refit_with_bad_votes():
     rank = ratings.fit(counts).table()["rank"]
     none = influence.places_moved(counts, rank, 0, np.random.default_rng(11))
     assert (none == 0).all()
-    # All its wins turned, the first is the last.
-    first, rng = rank.idxmin(), np.random.default_rng(11)
-    moved = influence.places_moved(counts, rank, 1, rng, first)
-    assert moved[first] == len(rank) - 1
-    assert (moved.drop(first) <= 1).all()
+    # Half of its battles won, the last is the first.
+    last, rng = rank.idxmax(), np.random.default_rng(11)
+    moved = influence.places_moved(counts, rank, 0.5, rng, last)
+    assert moved[last] == len(rank) - 1
+    assert (moved.drop(last) <= 1).all()
 
 
-def test_bad_votes_against_a_model_turn_its_wins():
+def test_bad_votes_for_a_model_are_its_wins():
     counts, rng = board(100, seed=33), np.random.default_rng(38)
-    turned = influence.with_bad_votes(counts, 0.5, rng, against="c")
+    turned = influence.with_bad_votes(counts, 0.5, rng, favouring="c")
     before, after = counts.totals(), turned.totals()
     assert (after["battles"] == before["battles"]).all()
-    assert (after["ties"] == before["ties"]).all()
-    assert after.loc["c", "wins"] == pytest.approx(before.loc["c", "wins"] / 2, abs=30)
-    everything = influence.with_bad_votes(counts, 1, rng, against="c").totals()
-    assert everything.loc["c", "wins"] == 0
-    rest = ~turned.totals().index.isin(["c"])
-    assert (after["wins"][rest] >= before["wins"][rest]).all()
+    won, battles = before.loc["c", ["wins", "battles"]]
+    assert after.loc["c", "wins"] == pytest.approx((won + battles) / 2, abs=40)
+    everything = influence.with_bad_votes(counts, 1, rng, favouring="c")
+    assert everything.totals().loc["c", "wins"] == battles
+    # Battles without the model are as they were.
+    rest = (counts.a != 2) & (counts.b != 2)
+    assert (outcomes(turned)[:, rest] == outcomes(counts)[:, rest]).all()
 
 
 @pytest.mark.parametrize(
@@ -266,9 +320,9 @@ def test_bad_votes_against_a_model_turn_its_wins():
     [
         lambda counts: influence.influence(counts, "a", "z"),
         lambda counts: influence.fewest_removed(counts, "z", "a"),
-        lambda counts: influence.fewest_added(counts, "a", "z", chosen=True),
+        lambda counts: influence.fewest_added(counts, "a", "z", "pair"),
         lambda counts: influence.with_bad_votes(
-            counts, 0.1, np.random.default_rng(0), against="z"
+            counts, 0.1, np.random.default_rng(0), favouring="z"
         ),
     ],
 )
@@ -280,7 +334,9 @@ def test_an_unknown_model_is_refused(call):
 def test_models_that_never_met_are_refused():
     wins = {("a", "b"): 6, ("b", "a"): 4, ("b", "c"): 5, ("c", "b"): 5}
     with pytest.raises(ValueError, match="'a' and 'c' never met"):
-        influence.fewest_added(PairCounts.from_wins(wins), "a", "c", chosen=True)
+        influence.fewest_added(PairCounts.from_wins(wins), "a", "c", "pair")
+    with pytest.raises(ValueError, match="'some' is none of"):
+        influence.fewest_added(PairCounts.from_wins(wins), "a", "b", "some")
 
 
 def test_two_models_are_two():

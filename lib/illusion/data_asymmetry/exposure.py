@@ -61,40 +61,6 @@ def shares(amount: pd.Series, group: pd.Series) -> pd.Series:
     return (amount.groupby(group).sum() / total).sort_values(ascending=False)
 
 
-def without_early(
-    total: float, share: float, early: np.ndarray, early_share: float
-) -> np.ndarray:
-    """Share of a group once early votes are left out.
-
-    Parameters
-    ----------
-    total, share : float
-        All votes, and the group's share of them.
-    early : ndarray
-        Votes to leave out, fewer than `total`.
-    early_share : float
-        The group's share of those.
-
-    Returns
-    -------
-    ndarray
-        The group's share of the rest.
-
-    Raises
-    ------
-    ValueError
-        More early votes than votes, or more of the group's than it has.
-    """
-    early = np.asarray(early, dtype=float)
-    rest = share * total - early_share * early
-    if np.any(early >= total) or np.any(rest < 0):
-        raise ValueError(
-            f"early={early} votes with a share of {early_share} do not fit into "
-            f"{total} votes with a share of {share}."
-        )
-    return (rest / (total - early))[()]
-
-
 def battle_shares(counts: PairCounts, group: pd.Series) -> pd.DataFrame:
     """Share of participations and of battles of each group.
 
@@ -166,6 +132,37 @@ def largest_rate(battles: np.ndarray, rate: float, n_models: int) -> LargestRate
     lower, upper = value[np.searchsorted(below, [0.025, 0.975])].tolist()
     mean = float((value * np.diff(below, prepend=0)).sum())
     return LargestRate(mean, lower, upper)
+
+
+def rates_by_number(
+    battles: np.ndarray, number: np.ndarray, rules: dict[str, tuple[int, int]]
+) -> pd.DataFrame:
+    """Largest daily rate that each rule would show, by the number of models drawn.
+
+    Parameters
+    ----------
+    battles : ndarray of int
+        Battles of each day.
+    number : ndarray of int
+        Models in rotation at once.
+    rules : dict of str to (int, int)
+        By name, the sampling weight of a model, and the sum of the weights of all
+        models beyond one each.
+
+    Returns
+    -------
+    DataFrame
+        A row per rule and number: ``rule``, ``number``, ``lower`` (of the interval of
+        :func:`largest_rate` for a provider with one model) and ``upper`` (for one with
+        ten), in percent.
+    """
+    rows = []
+    for rule, (weight, extra) in rules.items():
+        for n in number:
+            rate = 2 * weight / (n + extra)
+            one, ten = (largest_rate(battles, rate, k) for k in (1, 10))
+            rows.append((rule, int(n), 100 * one.lower, 100 * ten.upper))
+    return pd.DataFrame(rows, columns=pd.Index(["rule", "number", "lower", "upper"]))
 
 
 def seen(variants: int | np.ndarray, weight: float, others: int) -> np.ndarray:

@@ -18,7 +18,7 @@ on the *threshold* of similarity, and on the *direction*: seen before, or again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ DAYS = {"day": 1, "week": 7, "month": 30}
 
 @dataclass(frozen=True)
 class StreamModel:
-    """Where the prompts come from; the defaults give both sides' shares at once.
+    """Where the prompts come from; the defaults give both sides' shares between months.
 
     Attributes
     ----------
@@ -163,6 +163,50 @@ def simulate_stream(
     return Stream(
         prompt // model.per_day, intent[source], text[source], distance[source], repeat
     )
+
+
+def provider_log(
+    per_day: float,
+    share: float,
+    rng: np.random.Generator,
+    *,
+    months: int = 2,
+    model: StreamModel | None = None,
+) -> Stream:
+    """Draw what one provider logs of a stream of which it sees a share.
+
+    Each prompt, sent again or not, goes to models that are drawn anew. It reaches the
+    provider with the probability that one of its models is among them.
+
+    Parameters
+    ----------
+    per_day : float
+        Prompts a day in the log.
+    share : float
+        Probability with which a prompt reaches the provider, above 0.
+    rng : numpy.random.Generator
+    months : int
+        Months of 30 days.
+    model : StreamModel, optional
+        Of the whole stream, but for its size; the default model unless given.
+
+    Returns
+    -------
+    Stream
+        Of the log. ``repeat`` says that its user had sent the text earlier in the
+        day, which the provider may not have seen.
+
+    Raises
+    ------
+    ValueError
+        A share that is 0 or outside [0, 1], or as for :func:`simulate_stream`.
+    """
+    _require_shares("share", share)
+    if share == 0:
+        raise ValueError("share=0: nothing reaches this provider.")
+    whole = replace(model or StreamModel(), per_day=round(per_day / share))
+    stream = simulate_stream(months, rng, whole)
+    return stream.only(rng.random(len(stream.day)) < share)
 
 
 def nearest(stream: Stream, unit: str = "prompt", *, later: bool = False) -> np.ndarray:

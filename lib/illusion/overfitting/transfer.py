@@ -127,6 +127,49 @@ def win_rate_gain(
     )
 
 
+def ends(gains: pd.DataFrame, unit: str) -> dict[str, float]:
+    """Return the ends of the widest and of the narrowest 95% interval of a gain.
+
+    Parameters
+    ----------
+    gains : DataFrame
+        One row per overlap, ``nested`` and ``opposed`` among them, and a
+        :class:`WinRateGain`'s attributes as columns; of losses, if it is minus that.
+    unit : {"absolute", "relative"}
+
+    Returns
+    -------
+    dict of str to float
+        In percent: ``low`` and ``high`` of the widest interval that is possible,
+        ``least_low`` and ``least_high`` of the narrowest.
+    """
+    middle, half = 100 * gains[unit], 196 * gains[f"{unit}_error"].abs()
+    low, high = middle - half, middle + half
+    return {
+        "low": low["opposed"],
+        "high": high["opposed"],
+        "least_low": low["nested"],
+        "least_high": high["nested"],
+    }
+
+
+def as_win_rate(points: float, error: float) -> tuple[float, float]:
+    """Return the win rate of a lead in Elo points, and its standard error.
+
+    Parameters
+    ----------
+    points, error : float
+        Lead and its standard error, Elo points.
+
+    Returns
+    -------
+    tuple of float
+        Probabilities; the error by the delta method.
+    """
+    win = float(ratings.win_probability(points))
+    return win, win * (1 - win) * error / ELO
+
+
 def on_both(benchmark: pd.DataFrame, board: pd.DataFrame) -> pd.DataFrame:
     """Put the models of a benchmark and of the Arena side by side, in Elo points.
 
@@ -217,36 +260,154 @@ def with_tuned(
     return pd.concat([boards[row.index], row.to_frame().T])
 
 
-def proxy_board(
-    boards: pd.DataFrame,
-    line: tuple[float, float],
-    specific: float,
-    rng: np.random.Generator,
-) -> pd.DataFrame:
-    """Draw a benchmark that follows the Arena up to a skill of its own.
+def redraw(boards: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Draw two boards again, as other votes and other prompts would have made them.
+
+    A parametric bootstrap (Efron and Tibshirani 1993, section 6.5): the spread of a
+    number over many such boards is its standard error for these models.
 
     Parameters
     ----------
     boards : DataFrame
-        As :func:`on_both` returns it: the Arena's scores are kept, and the widths of
-        the benchmark's intervals.
-    line : (slope, intercept)
-        Points on the benchmark against Arena score.
-    specific : float
-        Standard deviation over models of what is good for the benchmark and for
-        nothing else, Elo points of the benchmark.
+        As :func:`on_both` returns it.
     rng : numpy.random.Generator
 
     Returns
     -------
     DataFrame
-        `boards` with ``points`` and its interval drawn anew.
+        `boards` with ``score`` and ``points`` moved by normal errors, independent
+        of one another, that are as large as their 95% intervals say; each interval
+        moves along.
     """
-    half = (boards["upper_points"] - boards["lower_points"]) / 2
-    mean = np.polyval(line, boards["score"])
-    points = rng.normal(mean, np.hypot(specific, half / 1.96))
-    ends = {"lower_points": points - half, "upper_points": points + half}
-    return boards.assign(points=points, **ends)
+    moved = boards.copy()
+    for ends, at in (
+        (["lower", "upper"], "score"),
+        (["lower_points", "upper_points"], "points"),
+    ):
+        error = (boards[ends[1]] - boards[ends[0]]) / 2 / 1.96
+        columns = [at, *ends]
+        moved[columns] = boards[columns].add(rng.normal(0, error), axis=0)
+    return moved
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What a point of the benchmark is worth on the Arena, between real models.
+
+    Attributes
+    ----------
+    slope, error : float
+        Arena points per point of the benchmark, by least squares, and its standard
+        error, clustered by provider.
+    steepest : float
+        The same from the regression of the benchmark on the Arena, turned round.
+    beyond : float
+        Standard deviation of what the Arena has beyond the first line, Arena points.
+    own : float
+        Standard deviation of what the benchmark has beyond the second, less the
+        part that its intervals explain: a skill for the benchmark alone, in points
+        of the benchmark.
+    """
+
+    slope: float
+    error: float
+    steepest: float
+    beyond: float
+    own: float
+
+    def carried(self, points: float, error: float) -> tuple[float, float]:
+        """How far two real models are apart on the Arena, given the benchmark.
+
+        Parameters
+        ----------
+        points, error : float
+            How far they are apart on the benchmark, and its standard error.
+
+        Returns
+        -------
+        tuple of float
+            The distance to expect, Arena points, and its standard deviation: of the
+            two models beyond the line, of the line and of what was measured.
+        """
+        parts = [2**0.5 * self.beyond, points * self.error, self.slope * error]
+        return self.slope * points, float(np.linalg.norm(parts))
+
+    def unlike(self, points: float, error: float) -> float:
+        """How unusual two models of equal Arena score are that the benchmark parts.
+
+        Parameters
+        ----------
+        points, error : float
+            As for :meth:`carried`.
+
+        Returns
+        -------
+        float
+            The distance in standard deviations of what is usual.
+        """
+        return float(points / np.hypot(2**0.5 * self.own, error))
+
+
+def exchange(
+    boards: pd.DataFrame, provider: pd.Series, *, within: bool = False
+) -> Exchange:
+    """Compare the points of a benchmark with those of the Arena, model by model.
+
+    Parameters
+    ----------
+    boards : DataFrame
+        As :func:`on_both` returns it.
+    provider : Series
+        Provider of each model, with the index of `boards`.
+    within : bool
+        Whether to compare models of one provider only: both boards are taken from
+        the mean of the provider's models (the *within* or fixed-effects estimator).
+
+    Returns
+    -------
+    Exchange
+
+    Raises
+    ------
+    ValueError
+        A model whose provider is missing, or too few models of one provider.
+
+    Notes
+    -----
+    Both boards have errors, so neither regression is the one line; if the errors are
+    independent of each other, their slopes enclose it (Frisch 1934). The errors of
+    models of one provider are not independent: the standard error sums them up per
+    provider first (Liang and Zeger 1986), with the correction of few clusters and
+    few models that is usual, G / (G - 1) times (n - 1) / (n - k).
+    """
+    provider = provider.reindex(boards.index)
+    if provider.isna().any():
+        raise ValueError(f"{provider[provider.isna()].index[0]} has no provider.")
+    table = boards[["points", "score"]].copy()
+    noise = (boards["upper_points"] - boards["lower_points"]).to_numpy() / 2 / 1.96
+    lost = 2
+    if within:
+        table -= table.groupby(provider.to_numpy()).transform("mean")
+        many = provider.duplicated(keep=False).to_numpy()
+        table, noise, provider = table[many], noise[many], provider[many]
+        lost = provider.nunique() + 1
+    else:
+        table -= table.mean()
+    n, groups = len(table), provider.nunique()
+    if n <= lost or groups < 2:
+        raise ValueError(f"{n} models of {groups} providers are too few to compare.")
+    x, y = table["points"].to_numpy(float), table["score"].to_numpy(float)
+    slope, turned = float(x @ y / (x @ x)), float(x @ y / (y @ y))
+    miss, own = y - slope * x, x - turned * y
+    per_provider = np.bincount(pd.factorize(provider)[0], x * miss)
+    few = groups / (groups - 1) * (n - 1) / (n - lost)
+    return Exchange(
+        slope=slope,
+        error=float(np.sqrt(few * (per_provider**2).sum()) / (x @ x)),
+        steepest=1 / turned,
+        beyond=float(np.sqrt(miss @ miss / (n - lost))),
+        own=float(np.sqrt(max(own @ own / (n - lost) - (noise**2).mean(), 0))),
+    )
 
 
 @dataclass(frozen=True)

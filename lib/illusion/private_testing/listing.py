@@ -1,7 +1,11 @@
 """What the public history of the board says about new models.
 
-If scores at listing were selected for luck, they fall once fresh votes come in.
+If scores at listing were selected for luck, they fall once fresh votes come in: by the
+luck, times the share of the votes that are fresh. Models of one provider are not
+independent, so whatever is said of all models has its error from providers.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -9,6 +13,98 @@ from scipy import stats
 
 FIRST = "2024-07-07"
 """Models first seen on this day, after a gap in the copies, may be older."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An estimate with an interval that allows for providers.
+
+    Attributes
+    ----------
+    value, standard_error : float
+    low, high : float
+        Ends of the 95% interval, by Student's t.
+    groups : int
+        Independent groups behind it.
+    """
+
+    value: float
+    standard_error: float
+    low: float
+    high: float
+    groups: int
+
+
+def ratio(top: pd.Series, bottom: pd.Series, group: pd.Series) -> Estimate:
+    """Estimate a ratio of two sums over observations that come in groups.
+
+    Parameters
+    ----------
+    top, bottom : Series
+        A row per observation; the `bottom` of ones gives the mean of `top`.
+    group : Series
+        Observations of one group may depend on each other in any way.
+
+    Returns
+    -------
+    Estimate
+        Weighted least squares of top / bottom on a constant, the weights `bottom`;
+        standard error from the groups' sums of residuals (Liang and Zeger 1986),
+        times the root of G / (G - 1), and t with G - 1 degrees of freedom for G groups.
+    """
+    value = top.sum() / bottom.sum()
+    sums = (top - value * bottom).groupby(group).sum()
+    n = len(sums)
+    error = np.sqrt((sums**2).sum() * n / (n - 1)) / bottom.sum()
+    half = stats.t(n - 1).ppf(0.975) * error
+    return Estimate(value, error, value - half, value + half, n)
+
+
+def luck(after: pd.DataFrame) -> Estimate:
+    """Luck in scores at listing, from how far they fell since.
+
+    Parameters
+    ----------
+    after : DataFrame
+        A row per new model: ``adj`` (change of the score), ``se0`` (standard error at
+        listing), both in Elo points, ``frac_new`` (share of the votes that are fresh)
+        and ``organisation``.
+
+    Returns
+    -------
+    Estimate
+        In standard errors at listing, the unit of
+        :func:`~illusion.private_testing.selection.expected_maximum`. Luck of k errors
+        makes a score change by ``-k * frac_new`` of them, with a variance from votes of
+        ``frac_new``: weighted by the inverse of that, the slope through the origin is
+        the ratio of two means. Grouped by provider.
+    """
+    fall = -after["adj"] / after["se0"]
+    return ratio(fall, after["frac_new"], after["organisation"])
+
+
+def unexplained(after: pd.DataFrame) -> Estimate:
+    """Spread of changes that the votes do not explain.
+
+    Parameters
+    ----------
+    after : DataFrame
+        As for :func:`luck`.
+
+    Returns
+    -------
+    Estimate
+        Elo points: the root of the mean of ``adj**2 - se0**2 * frac_new``, which is the
+        variance that votes do not give (method of moments, as DerSimonian and Laird
+        1986). The interval is that of the variance, grouped by provider; an end below
+        zero is zero.
+    """
+    votes = after["se0"] ** 2 * after["frac_new"].clip(lower=0)
+    beyond = after["adj"] ** 2 - votes
+    found = ratio(beyond, pd.Series(1.0, beyond.index), after["organisation"])
+    value, low, high = np.sqrt(np.maximum(0, [found.value, found.low, found.high]))
+    error = found.standard_error / (2 * value) if value else float("inf")
+    return Estimate(value, error, low, high, found.groups)
 
 
 def mean_changes(change: pd.Series, group: pd.Series) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import root_scalar
 from scipy.special import log_ndtr
-from scipy.stats import norm
+from scipy.stats import gamma, norm
 
 from illusion.rating.likelihood import ELO
 from illusion.rating.ratings import (
@@ -30,6 +30,7 @@ from illusion.rating.ratings import (
 # is exact to rounding once the steps are a fraction of the narrowest part.
 _STEPS_PER_SD = 24
 _FAR = 10  # standard deviations, beyond which nothing is left to integrate
+_ATOMS = 2_000  # equally likely values that stand for a skewed distribution
 _POOL_VOTES = 20_000  # between every two opponents of a simulated board
 
 
@@ -109,6 +110,29 @@ def expected_maximum(n: int | np.ndarray) -> float | np.ndarray:
         An n below 1.
     """
     return _normal_maximum(n)[0]
+
+
+def maximum_sd(n: int | np.ndarray) -> float | np.ndarray:
+    """Standard deviation of the largest of n independent standard normal values.
+
+    Parameters
+    ----------
+    n : int or ndarray of int
+        How many values, at least 1.
+
+    Returns
+    -------
+    float or ndarray
+        In standard deviations: 1 for n = 1, 0.826 for 2, 0.587 for 10 (David and
+        Nagaraja 2003, section 3.1).
+
+    Raises
+    ------
+    ValueError
+        An n below 1.
+    """
+    first, second = _normal_maximum(n)
+    return np.sqrt(second - np.square(first))
 
 
 def standard_error(votes: float | np.ndarray, tie_rate: float = 0.0) -> np.ndarray:
@@ -220,6 +244,53 @@ def best_of_kinds(
     return Choice(
         published=float((chosen * x).sum() * step),
         skill=float((chosen * regressed).sum() * step),
+    )
+
+
+def best_of_skewed(n: int, skill_sd: float, error: float, skewness: float) -> Choice:
+    """Publish the best of n variants whose skill is not symmetric.
+
+    Parameters
+    ----------
+    n : int
+        Variants tested.
+    skill_sd, error : float
+        As for :func:`best_of`, both positive.
+    skewness : float
+        Of true skill, which is a shifted gamma variable: 2 for an exponential one,
+        where a few variants are far above the others; negative turns it round.
+
+    Returns
+    -------
+    Choice
+        Relative to the mean of the variants: the maximum of n draws (David and
+        Nagaraja 2003, equation 2.1.1), the distribution of one being integrated over
+        equally likely values of skill.
+
+    Raises
+    ------
+    ValueError
+        No skewness, spread or error: :func:`best_of` has those cases.
+    """
+    if not (skewness and skill_sd > 0 and error > 0):
+        raise ValueError(
+            f"skill_sd={skill_sd} and error={error} must be positive and "
+            f"skewness={skewness} not 0; best_of has the other cases."
+        )
+    _require_counts(np.array(n))
+    shape = 4 / skewness**2
+    middle = (np.arange(_ATOMS) + 0.5) / _ATOMS
+    skill = gamma(shape).ppf(middle)
+    skill = np.sign(skewness) * skill_sd * (skill - skill.mean()) / skill.std()
+    far = _FAR * error
+    x = np.linspace(skill.min() - far, skill.max() + far, 2 * _ATOMS)
+    step = x[1] - x[0]
+    z = (x[:, None] - skill) / error
+    density = norm.pdf(z) / error
+    chosen = n * np.exp((n - 1) * np.log(np.exp(log_ndtr(z)).mean(axis=1) + 1e-300))
+    return Choice(
+        published=float((chosen * density.mean(axis=1) * x).sum() * step),
+        skill=float((chosen * (density * skill).mean(axis=1)).sum() * step),
     )
 
 

@@ -61,6 +61,38 @@ def by_interval(ratings: Ratings) -> np.ndarray:
     return 1 + (ratings.lower[None, :] > ratings.upper[:, None]).sum(axis=1)
 
 
+def too_low(
+    ratings: Ratings, rng: np.random.Generator, *, n_boards: int = 4_000
+) -> tuple[float, float]:
+    """Find how often Arena's rule places some model lower than it belongs.
+
+    Parameters
+    ----------
+    ratings : Ratings
+        Whose scores are taken as the truth, with its intervals at the scores of each
+        board.
+    rng : numpy.random.Generator
+    n_boards : int
+        Boards drawn, their scores normal with the covariance of the fit.
+
+    Returns
+    -------
+    share, error : float
+        Of the boards, and its Monte-Carlo standard error.
+    """
+    order = np.argsort(-ratings.score, kind="stable")
+    spread = ratings.covariance[np.ix_(order, order)]
+    root = np.linalg.cholesky(spread + spread.max())  # the mean of all is free
+    noise = rng.standard_normal((n_boards, len(order))) @ root.T
+    below = noise + ratings.lower[order] - noise.mean(axis=1, keepdims=True)
+    above = noise + ratings.upper[order] - noise.mean(axis=1, keepdims=True)
+    wrong = np.zeros(n_boards, dtype=bool)
+    for i in range(len(order)):
+        wrong |= (below > above[:, [i]]).sum(axis=1) > i
+    share = float(wrong.mean())
+    return share, float(np.sqrt(share * (1 - share) / n_boards))
+
+
 @one_thread
 def confidence_sets(
     ratings: Ratings,

@@ -1,14 +1,15 @@
 """How few battles decide who is first.
 
 The influence of a battle on a lead is what the lead changes by, to first order, if
-the battle is left out. The most influential battles that together undo the lead
-are an upper bound for the smallest number that does (Broderick, Giordano and
-Meager 2020); on leaderboards the method is that of Huang, Shen, Wei and Broderick
-(2025). Here every number is confirmed by a fit without the battles.
+the battle is left out. The most influential battles that together undo the lead,
+confirmed by a fit without them, are an upper bound for the smallest number that does
+(Broderick, Giordano and Meager 2020); on leaderboards the method is that of Huang,
+Shen, Wei and Broderick (2025). :func:`least_removed` has a lower bound.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -87,7 +88,7 @@ def fewest_removed(counts: PairCounts, leader: str, challenger: str) -> Removal:
 
     Battles are taken in the order of their influence, counted anew on what is left
     as long as that saves battles. No fewer of this order do; of another one, fewer
-    might.
+    might: it is an upper bound.
 
     Parameters
     ----------
@@ -156,6 +157,63 @@ def fewest_to_topple(counts: PairCounts) -> Removal:
     return best
 
 
+@one_thread
+def least_removed(counts: PairCounts, removal: Removal, within: float) -> int:
+    """Bound from below the battles without which the challenger is ahead.
+
+    Parameters
+    ----------
+    counts : PairCounts
+        All battles.
+    removal : Removal
+        Of some of them, as :func:`fewest_removed` finds it.
+    within : float
+        Elo points by which the scores may be others than those that `removal` leaves.
+
+    Returns
+    -------
+    int
+        No set of fewer battles leads to a board on which the challenger is ahead, or
+        level, and on which no score is further than `within` from the one that
+        `removal` leaves. 0 where `within` is too wide for a bound.
+
+    Notes
+    -----
+    At the scores x that a removal leaves, the gradient of what is left is zero, so
+    that the scores (derivatives) of the removed battles sum to the gradient g(x) of
+    all battles. Along a direction u, the removed battles have to sum to u'g(x), and
+    the fewest that can are those of the largest u's, taken in their order: a
+    fractional knapsack, whose linear program has this greedy solution (Dantzig 1957).
+    Here u solves H u = c, with H the information of all battles at the scores that
+    `removal` leaves and c the contrast of the two models. Then u'g falls along no step
+    that leaves the challenger ahead, but for the second order, for which u'g is
+    lowered, and every battle's part of u's raised, by the most that scores `within`
+    of those can do. The derivation is ours.
+    """
+    places, reach = _places(counts, removal.leader, removal.challenger), within / ELO
+    x, problem = _fit(removal.left).x, Problem(counts, "half")
+    contrast = np.zeros(len(x))
+    contrast[list(places)] = 1, -1
+    terms = problem.at(x)
+    bent = problem.information(terms)
+    direction = np.linalg.solve(bent + np.trace(bent) / len(x) ** 2, contrast)
+    along = direction[counts.a] - direction[counts.b]
+    # Every pair's log-odds lie within two reaches of where they are.
+    d, low, high = (x[counts.a] - x[counts.b] + step * reach for step in (0, -2, 2))
+    ends = [problem.terms(odds).score[:, 0] for odds in (low, high)]
+    most = np.maximum(*(along * slope for slope in ends))
+    # The derivative of p q, whose extremes are where p q = 1/6.
+    turn = np.log(2 + np.sqrt(3))
+    third = [
+        along * -np.tanh(odds / 2) / (4 * np.cosh(odds / 2) ** 2)
+        for odds in (low, high, *(np.clip(s * turn, low, high) for s in (-1, 1)), d)
+    ]
+    worst = 2 * reach**2 * np.maximum(0, np.max(third, axis=0)) @ counts.battles
+    needed = direction @ problem.gradient(terms) + min(0, x[places[0]] - x[places[1]])
+    # Rounding may not add a battle.
+    return math.ceil(_reached(most, _outcomes(counts), float(needed - worst)) - 1e-6)
+
+
 def left_out(counts: PairCounts, removal: Removal) -> pd.DataFrame:
     """List the battles that a removal leaves out, by pair and outcome.
 
@@ -190,40 +248,61 @@ def left_out(counts: PairCounts, removal: Removal) -> pd.DataFrame:
     )
 
 
+@dataclass(frozen=True)
+class Added:
+    """Votes of one voter that put one model ahead of another.
+
+    Attributes
+    ----------
+    votes : int
+        Votes cast, by refits.
+    served : float
+        Battles that the arena has to serve to that voter for as many, if it serves
+        pairs as often as they have met.
+    """
+
+    votes: int
+    served: float
+
+
 @one_thread
 def fewest_added(
-    counts: PairCounts, leader: str, challenger: str, *, chosen: bool
-) -> int:
-    """Find the fewest added wins of the challenger that undo a lead.
+    counts: PairCounts, leader: str, challenger: str, voting: str
+) -> Added:
+    """Find the fewest added votes that undo a lead.
 
     Parameters
     ----------
     counts : PairCounts
     leader, challenger : str
-    chosen : bool
-        Whether who adds votes can choose the pair: then all are wins over the leader,
-        which they must have met. If not, they are wins over the opponents that the
-        challenger meets, as often as it meets them.
+    voting : {"pair", "model", "all"}
+        Which of the battles that are served are voted on: those between the two, which
+        they must have had; all that the challenger is in; or every one. The voter knows
+        the models, and votes in each battle as is best for the challenger's lead.
 
     Returns
     -------
-    int
-        Battles, by refits. Without choice, only those of the challenger count.
+    Added
 
     Raises
     ------
     ValueError
-        A model that is not in the battles, or two that never met.
+        A model that is not in the battles, two that never met, or another `voting`.
     """
-    i, j = places = _places(counts, leader, challenger)
-    pairs = (counts.a == j) | (counts.b == j)
-    if chosen:
-        pairs &= (counts.a == i) | (counts.b == i)
-    if not pairs.any():
+    places = _places(counts, leader, challenger)
+    both = [(counts.a == k) | (counts.b == k) for k in places]
+    chosen = {"pair": both[0] & both[1], "model": both[1], "all": counts.battles > 0}
+    if voting not in chosen:
+        raise ValueError(f"voting={voting!r} is none of {[*chosen]}.")
+    cast = np.where(chosen[voting], counts.battles, 0)
+    if not cast.any():
         raise ValueError(f"{leader!r} and {challenger!r} never met.")
-    share = np.where(pairs, counts.battles, 0) / counts.battles[pairs].sum()
-    won = np.stack([counts.a == j, counts.b == j]) * share
     peak = _fit(counts)
+    contrast = np.zeros(len(counts.models))
+    contrast[list(places)] = -1, 1
+    potential = cho_solve(peak.factor, contrast)
+    helps = potential[counts.a] > potential[counts.b]
+    won = np.stack([helps, ~helps]) * (cast / cast.sum())
 
     def behind(added: int) -> bool:
         problem = Problem(counts, "half")
@@ -231,7 +310,8 @@ def fewest_added(
         problem.start = peak.x
         return _lead(maximise(problem), places) < _BEHIND
 
-    return _first(behind, 1)
+    votes = _first(behind, 1)
+    return Added(votes, votes * counts.n_battles / int(cast.sum()))
 
 
 def thinned(counts: PairCounts, n: int, rng: np.random.Generator) -> PairCounts:
@@ -257,7 +337,7 @@ def with_bad_votes(
     counts: PairCounts,
     share: float,
     rng: np.random.Generator,
-    against: str | None = None,
+    favouring: str | None = None,
 ) -> PairCounts:
     """Replace a share of the votes by bad ones.
 
@@ -267,9 +347,9 @@ def with_bad_votes(
     share : float
         Probability that a vote is bad, each independently.
     rng : numpy.random.Generator
-    against : str, optional
-        Model of whose wins the bad ones become losses. If not given, bad votes are
-        anywhere, and as likely a win of either side as a tie.
+    favouring : str, optional
+        Model that the bad votes in its battles are wins of; elsewhere, none is bad. If
+        not given, bad votes are anywhere, and as likely a win of either side as a tie.
 
     Returns
     -------
@@ -282,12 +362,14 @@ def with_bad_votes(
     """
     outcomes = _outcomes(counts)
     bad = rng.binomial(outcomes, share)
-    if against is None:
+    if favouring is None:
         cast = rng.multinomial(bad.sum(axis=0), [1 / 3] * 3).T
         return _with_outcomes(counts, outcomes - bad + cast)
-    (place,) = _places(counts, against)
-    turned = bad[:2] * np.stack([counts.a == place, counts.b == place])
-    outcomes[:2] += turned[::-1] - turned
+    (place,) = _places(counts, favouring)
+    own = np.stack([counts.a == place, counts.b == place])
+    bad *= own.any(axis=0)
+    outcomes -= bad
+    outcomes[:2] += own * bad.sum(axis=0)
     return _with_outcomes(counts, outcomes)
 
 
@@ -296,7 +378,7 @@ def places_moved(
     rank: pd.Series,
     share: float,
     rng: np.random.Generator,
-    against: str | None = None,
+    favouring: str | None = None,
 ) -> pd.Series:
     """Find how far models move on the board if a share of the votes is bad.
 
@@ -305,7 +387,7 @@ def places_moved(
     counts : PairCounts
     rank : Series
         Of every model on the board that is fitted to the votes as they are.
-    share, rng, against
+    share, rng, favouring
         As for :func:`with_bad_votes`.
 
     Returns
@@ -318,7 +400,7 @@ def places_moved(
     ValueError
         A model that is not in the battles.
     """
-    bad = with_bad_votes(counts, share, rng, against)
+    bad = with_bad_votes(counts, share, rng, favouring)
     return (ratings.fit(bad).table()["rank"] - rank).abs()
 
 
@@ -359,15 +441,24 @@ def _influence(peak: Peak, counts: PairCounts, places: tuple[int, ...]) -> np.nd
 def _predicted(counts: PairCounts, peak: Peak, places: tuple[int, ...]) -> int:
     """Count the battles whose influences add up to more than the lead, or all."""
     order, lead = _influence(peak, counts, places), _lead(peak, places)
-    rank = np.argsort(order, axis=None, kind="stable")
-    size, number = order.ravel()[rank], _outcomes(counts).ravel()[rank]
-    size, number = size[size < 0], number[size < 0]
-    reached = np.cumsum(-size * number)
-    cell = int(np.searchsorted(reached, lead, side="right"))
+    sums_to = _reached(-order, _outcomes(counts), lead)
+    return min(int(sums_to) + 1, int(_outcomes(counts)[order < 0].sum()))
+
+
+def _reached(size: np.ndarray, number: np.ndarray, needed: float) -> float:
+    """Count the largest battles that add up to what is needed, or all above 0.
+
+    Parts of a battle count.
+    """
+    rank = np.argsort(-size, axis=None, kind="stable")
+    size, number = size.ravel()[rank], number.ravel()[rank]
+    size, number = size[size > 0], number[size > 0]
+    reached = np.cumsum(size * number)
+    cell = int(np.searchsorted(reached, needed, side="right"))
     if cell == len(size):
-        return int(number.sum())
+        return float(number.sum())
     before = reached[cell - 1] if cell else 0.0
-    return int(number[:cell].sum()) + int((lead - before) / -size[cell]) + 1
+    return float(number[:cell].sum() + max(0.0, needed - before) / size[cell])
 
 
 def _removal(
