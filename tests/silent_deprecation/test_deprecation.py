@@ -99,6 +99,18 @@ def test_counts_of_the_inactive():
     assert counts["inactive"].tolist() == [2, 3, 4, 1, 1, 4]
 
 
+def test_fewest_that_turn_a_comparison():
+    size = pd.Series({"proprietary": 10, "open-weight": 6, "open-source": 4})
+    turn = deprecation.fewest_to_turn
+    gone = pd.Series({"proprietary": 5, "open-weight": 5, "open-source": 2})
+    # 7 of 10 against 5 of 10. One open and four proprietary: 7 of 11, 9 of 14.
+    assert turn(gone, size, 5) == 1
+    # None of three does: all open make it 7 of 13, none 8 of 13.
+    assert turn(gone, size, 3) == 4
+    assert turn(gone, size, 0) == 1
+    assert turn(gone - [0, 2, 2], size, 3) == 0
+
+
 # The regression.
 
 

@@ -112,6 +112,33 @@ def inactive_counts(models: pd.DataFrame, most: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["window", "most", "inactive"])
 
 
+def fewest_to_turn(gone: pd.Series, models: pd.Series, unseen: int) -> int:
+    """Find how many unseen open models it takes to make the proprietary ones go more.
+
+    Parameters
+    ----------
+    gone, models : Series of int
+        Models that went, and all models, by licence class; ``proprietary`` is one.
+    unseen : int
+        Models of unknown class, of which nobody knows whether they went.
+
+    Returns
+    -------
+    int
+        The smallest number of them that, open and still active, gives open models no
+        larger share of the gone, even if all others are proprietary and went: the
+        worst case for a larger share (Manski 1989). One more than `unseen` if no
+        number does.
+    """
+    own, own_gone = int(models["proprietary"]), int(gone["proprietary"])
+    opened, opened_gone = int(models.sum()) - own, int(gone.sum()) - own_gone
+    for active in range(unseen + 1):
+        rest = unseen - active
+        if opened_gone * (own + rest) <= (own_gone + rest) * (opened + active):
+            return active
+    return unseen + 1
+
+
 def logistic(
     X: pd.DataFrame, y: pd.Series, groups: pd.Series | None = None
 ) -> pd.DataFrame:
