@@ -26,8 +26,9 @@ def simulated() -> tuple[arena.Season, list[pd.DataFrame]]:
 
 def test_copies_say_what_the_season_was():
     season, copies = simulated()
-    models = record.models(copies[1]).sort_values(["first_seen", "model"])
     cast = experiments.recorded_cast()
+    order = record.models(real()).sort_values(["first_seen", "model"])["model"]
+    models = record.models(copies[1]).set_index("model").loc[order]
     assert models["organisation"].tolist() == cast.provider.tolist()
     assert models["score"].tolist() == season.score[1, -1].round().tolist()
     half = (models["upper"] - models["lower"]) / 2

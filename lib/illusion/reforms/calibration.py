@@ -110,8 +110,8 @@ def changes(copies: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         A row per model and window: ``who`` ("new" or "established"), ``days``,
-        ``change`` (Elo points), ``model`` and ``organisation``. The change of a new model is the change
-        since its listing beyond the mean of the established, as in
+        ``change`` (Elo points), ``model`` and ``organisation``. The change of a new
+        model is since its listing, and beyond the mean of the established, as in
         :func:`illusion.record.after_listing`. Established are models with 8,000
         votes on the first copy, over windows that follow one another, as long as they
         are sampled; their change is beyond the mean of theirs.
