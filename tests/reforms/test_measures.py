@@ -126,6 +126,10 @@ def test_coverage_counts_the_intervals_that_hold():
         np.array([1, -1, 1, -1]) * half * [0.99, 0.99, 1.01, 1.01]
     )
     assert measured(played)["coverage"].tolist() == pytest.approx([12 / 14, 1])
+    # A model that was sampled no more on the record does not count.
+    silent = np.where(np.isin(np.arange(N), [3, 4]), WEEKS - 1, WEEKS)
+    found = measured(played, models=cast(silent=silent))
+    assert found["coverage"].tolist() == pytest.approx([11 / 12, 1])
 
 
 def test_widths_of_open_models_and_of_the_top_ten():
@@ -173,13 +177,20 @@ def test_noise_at_number_one():
     assert measured(missed)["noise"].tolist() == [0, 0]
 
 
-@pytest.mark.parametrize(("near", "weeks"), [(0, 0), (1, 1), (11, 11), (12, 12)])
-def test_days_until_a_score_is_near(near, weeks):
+@pytest.mark.parametrize(("off", "weeks"), [(0, 0), (1, 1), (11, 11), (12, 12)])
+def test_days_until_a_score_is_near(off, weeks):
     played = season()
-    played.score[0, 5 : 5 + near, 12] += 5.01
+    played.score[0, 5 : 5 + off, 12] += 5.01
     played.score[0, 7:, 13] -= 4.99
     found = measured(played)["days"].tolist()
     assert found == [7 * weeks / 2, 0]
+
+
+def test_a_score_that_leaves_the_band_again_has_not_settled():
+    played = season()
+    played.score[0, 5 + 8, 12] += 6  # near for eight weeks, and off in the ninth
+    played.score[1, 5 + 12, 12] += 6  # after those that are followed
+    assert measured(played)["days"].tolist() == [7 * 9 / 2, 0]
 
 
 def test_who_came_too_late_is_not_followed():

@@ -12,9 +12,11 @@ from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
+from scipy.integrate import quad
+from scipy.stats import norm
 from tqdm import tqdm
 
-from illusion.rating.likelihood import one_thread
+from illusion.rating.likelihood import ELO, one_thread
 from illusion.reforms.scenario import (
     QUARTER,
     TEST_WEEKS,
@@ -34,6 +36,7 @@ def cast_from_record(
     votes_before: pd.Series,
     last_active: pd.Series,
     variants: pd.Series,
+    world: World,
 ) -> Cast:
     """Take models, dates and votes from the public record.
 
@@ -46,13 +49,18 @@ def cast_from_record(
     last_active : Series of datetime
         By model: end of the last month with votes; missing if there was none.
     variants : Series of int
-        By organisation: variants tested before its first listing of each quarter.
+        By organisation: variants tested for its best listing of each quarter, which
+        is taken to be the one that the tests were for.
+    world : World
+        Of which `variant_sd`, `test_battles` and `tie_rate` say what choosing gains.
 
     Returns
     -------
     Cast
         The last published score serves as true skill: the cast has the spread of the
-        record, but says nothing about any one of its models.
+        record, but says nothing about any one of its models. The published score of a
+        model that was chosen from variants is that of the best: its family's mean is
+        lower by what :func:`choice_gain` expects.
     """
     table = models.sort_values(["first_seen", "model"], ignore_index=True)
     start = table["first_seen"].min()
@@ -60,17 +68,52 @@ def cast_from_record(
     last = (pd.to_datetime(table["model"].map(last_active)) - start).dt.days // 7
     silent = (last + 1).fillna(0).astype(int)
     new = table.assign(quarter=listed // QUARTER)[listed > 0]
-    first = new.drop_duplicates(["organisation", "quarter"]).index
-    tested = table["organisation"].map(variants).where(table.index.isin(first), 1)
+    best = new.sort_values("score", ascending=False, kind="stable")
+    best = best.drop_duplicates(["organisation", "quarter"]).index
+    tested = table["organisation"].map(variants).where(table.index.isin(best), 1)
+    tested = tested.fillna(1).clip(lower=1).to_numpy(int)
+    gain = [
+        choice_gain(*each, world)
+        for each in zip(tested.tolist(), table["votes"], strict=True)
+    ]
     return Cast(
         provider=table["organisation"].to_numpy(),
         licence_class=table["licence_class"].to_numpy(),
-        skill=table["score"].to_numpy(float),
+        skill=table["score"].to_numpy(float) - gain,
         listed=listed.to_numpy(),
         silent=silent.where(listed == 0, np.maximum(silent, listed + 1)).to_numpy(),
         battles=table["model"].map(votes_before).fillna(0).to_numpy(float),
-        variants=tested.fillna(1).clip(lower=1).to_numpy(int),
+        variants=tested,
     )
+
+
+def choice_gain(n: int, votes: float, world: World) -> float:
+    """Points that the score of the best of some variants gains by the choice.
+
+    Parameters
+    ----------
+    n : int
+        Variants, each with the battles that the world gives to a test.
+    votes : float
+        Battles that the score rests on, those of its test among them.
+    world : World
+
+    Returns
+    -------
+    float
+        Expected skill of the chosen above the family's mean, and its luck as far as
+        fresh votes have not thinned it out. With the spread tau of skill, the
+        standard error sigma of a test, ``s = hypot(tau, sigma)`` and the expected
+        maximum m of n standard normals, the choice gains ``m tau**2 / s`` of skill
+        and ``m sigma**2 / s`` of luck (David and Nagaraja 2003, section 3.1, for m).
+    """
+    if n == 1:
+        return 0.0
+    most, _ = quad(lambda x: x * n * norm.pdf(x) * norm.cdf(x) ** (n - 1), -9, 9)
+    luck = 4 * ELO**2 * (1 - world.tie_rate) / world.test_battles
+    left = min(1.0, world.test_battles / votes)
+    whole = world.variant_sd**2 + luck
+    return float(most * (world.variant_sd**2 + left * luck) / np.sqrt(whole))
 
 
 def simulate(

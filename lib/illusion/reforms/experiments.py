@@ -25,25 +25,20 @@ from illusion.reforms.measures import AT_A_TIME, BASELINE, MEASURES, PROPOSALS
 from illusion.reforms.scenario import Cast, Rules, World
 
 SEED = 2504
-REPLICATES, OTHER_REPLICATES, GRID_REPLICATES = 200, 32, 16
+REPLICATES, OTHER_REPLICATES, GRID_REPLICATES = 16, 4, 4
 _IDLE = 3  # votes per day of a model that is no longer sampled
 _BOARD = 12  # rows of a board in the grid
 
-# The share of prompts that are not in English rose from 23.9% in April 2023 to
-# 43.5% in January 2025 (the paper, section 4.2); on that line, over the weeks here:
-_MIX = (0.37, 0.47)
+DRIFT = 2.0  # Elo points a week: of the record, see `changes`
 # What is assumed otherwise than in the first world.
 WORLDS: dict[str, dict[str, float]] = {
     "as assumed": {},
     "alike": {"variant_sd": 0.0},
-    "spread 10": {"variant_sd": 10.0},
     "spread 50": {"variant_sd": 50.0},
-    "drift 10": {"drift_sd": 10.0},
-    "drift 50": {"drift_sd": 50.0},
-    "drift 100": {"drift_sd": 100.0},
+    "drift 0": {"drift_sd": 0.0},
+    "drift 4": {"drift_sd": 4.0},
     "belief 3": {"belief_sd": 3.0},
     "belief 10": {"belief_sd": 10.0},
-    "belief 25": {"belief_sd": 25.0},
 }
 _CHANGING = {name: rules for name, rules in PROPOSALS.items() if rules != BASELINE}
 POLICIES = {
@@ -60,8 +55,8 @@ POLICIES = {
     "fresh-and-fair": Rules("variance", keep_choosing=False),
 }
 LAB = {
-    "variants": (1, 3, 5, 10),
-    "spread": (0, 25, 50),
+    "variants": (1, 3, 10),
+    "spread": (0, 25),
     "sampling": ("lmarena", "uniform", "variance"),
     "retirement": ("silent", "none", "both", "bottom"),
 }
@@ -72,14 +67,17 @@ def _copies() -> pd.DataFrame:
     return record.boards("2024-06-19", "2025-04-24")
 
 
-def recorded_cast(variants: pd.Series | None = None) -> Cast:
+def recorded_cast(variants: pd.Series | None = None, **changes: float) -> Cast:
     """Take the public record, June 2024 to April 2025, as a cast.
 
     Parameters
     ----------
     variants : Series of int, optional
-        By organisation: variants tested before its first listing of every quarter.
-        As the paper counted them in one quarter, unless given.
+        By organisation: variants tested for its best listing of every quarter. As
+        the paper counted them in one quarter, unless given.
+    **changes
+        What is assumed otherwise than in the first world, as in `WORLDS`: what the
+        choice among variants gains depends on it.
 
     Returns
     -------
@@ -94,6 +92,7 @@ def recorded_cast(variants: pd.Series | None = None) -> Cast:
         votes.iloc[:, 0],
         record.last_active(votes, _IDLE),
         variants,
+        replace(World((1.0,)), **changes),
     )
 
 
@@ -123,7 +122,8 @@ def world(name: str = "as assumed") -> World:
     weekly = np.diff(np.interp(ends, day, total))
     tests = (cast.variants[cast.tested] - 1).sum() * World.test_battles
     weekly = np.round(weekly * (1 + tests / weekly.sum()))
-    return replace(World(tuple(weekly.tolist()), mix=_MIX), **WORLDS[name])
+    first = World(tuple(weekly.tolist()), drift_sd=DRIFT)
+    return replace(first, **WORLDS[name])
 
 
 def play(
@@ -174,11 +174,12 @@ def cell(variants: int, spread: int, sampling: str, retirement: str) -> pd.DataF
     DataFrame
         The best twelve of the last board of one replicate: ``rank``, ``model`` (its
         place in the cast), ``score``, ``half_width`` and ``truth`` (Elo points, 0
-        being the mean of the board); and means over sixteen replicates of
+        being the mean of the board); and means over four replicates of
         ``inflation``, ``held`` (of the twelve, intervals that hold the truth) and
         ``wrong`` (pairs of the twelve in the wrong order).
     """
-    cast = recorded_cast(pd.Series(variants, index=list(BIG)))
+    wanted = pd.Series(variants, index=list(BIG))
+    cast = recorded_cast(wanted, variant_sd=float(spread))
     rules = Rules(sampling, retirement)
     assumed = replace(world(), variant_sd=float(spread))
     season = arena.simulate(cast, assumed, rules, GRID_REPLICATES, SEED)
@@ -220,9 +221,10 @@ def runs(processes: int) -> pd.DataFrame:
     DataFrame
         A row per world, policy and replicate, with a column for each of `MEASURES`.
     """
-    cast, parts = recorded_cast(), []
+    parts = []
     for name, policy, times in planned():
         print(f"{name}: {policy}", file=sys.stderr)
+        cast = recorded_cast(**WORLDS[name])
         measured = play(cast, world(name), POLICIES[policy], times, processes=processes)
         parts.append(measured.reset_index().assign(world=name, policy=policy))
     return pd.concat(parts)[["world", "policy", "replicate", *MEASURES]]

@@ -58,7 +58,10 @@ MEASURES = {
         "True top ten among the board's top ten", "share", True, "Top ten"
     ),
     "coverage": Measure(
-        "Scores whose 95% interval holds the truth", "share", True, "Coverage"
+        "Scores of models sampled to the end whose 95% interval holds the truth",
+        "share",
+        True,
+        "Coverage",
     ),
     "gini": Measure("Concentration of battles (Gini)", "", False, "Votes concentrated"),
     "open_share": Measure(
@@ -80,7 +83,7 @@ MEASURES = {
         "Noise at number one",
     ),
     "days": Measure(
-        "Days until a new score is within 5 points of the truth",
+        "Days until a new score stays within 5 points of the truth",
         "days",
         False,
         "Days to settle",
@@ -127,6 +130,9 @@ def measure(season: Season, cast: Cast, rules: Rules) -> pd.DataFrame:
     half = -ndtri((1 - _LEVEL) / 2) * season.standard_error
     gained = season.battles[:, -1] - np.where(cast.listed == 0, season.battles[:, 0], 0)
     first = _first_week(shown)
+    # Of the record, so that all rules are measured on the same models.
+    lasting = cast.silent >= error.shape[1]
+    held = (np.abs(error[:, -1]) <= half)[:, lasting]
     rows = range(len(error))
     ten = [_best(last[r], shown[r, -1], 10) for r in rows]
     true_ten = [_best(truth[r], shown[r, -1], 10) for r in rows]
@@ -143,7 +149,7 @@ def measure(season: Season, cast: Cast, rules: Rules) -> pd.DataFrame:
                 len(np.intersect1d(*pair)) / len(pair[0])
                 for pair in zip(ten, true_ten, strict=True)
             ],
-            "coverage": (np.abs(error[:, -1]) <= half).mean(axis=1),
+            "coverage": held.mean(axis=1),
             "gini": [gini(gained[r]) for r in rows],
             "open_share": gained[:, cast.open].sum(axis=1) / gained.sum(axis=1),
             "width_open": half[:, cast.open].mean(axis=1),
@@ -244,12 +250,12 @@ def _noise(score: np.ndarray, truth: np.ndarray, shown: np.ndarray) -> int:
 
 
 def _days(error: np.ndarray, shown: np.ndarray, cast: Cast) -> np.ndarray:
-    """Days from listing to the first score near the truth, at most 12 weeks."""
+    """Days until all scores of the first 12 weeks that follow are near the truth."""
     weeks = error.shape[1]
     new = np.flatnonzero((cast.listed > 0) & (cast.listed <= weeks - _PATIENCE))
     near = shown & (np.abs(error) <= _NEAR)
     waited = np.empty((len(error), len(new)))
     for column, model in enumerate(new):
         since = near[:, cast.listed[model] :, model][:, :_PATIENCE]
-        waited[:, column] = np.where(since.any(axis=1), since.argmax(axis=1), _PATIENCE)
+        waited[:, column] = (~since * np.arange(1, _PATIENCE + 1)).max(axis=1)
     return 7 * waited.mean(axis=1)

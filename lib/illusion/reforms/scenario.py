@@ -28,7 +28,7 @@ class Cast:
     provider, licence_class : ndarray of str, shape (models,)
         Who made each, and "proprietary", "open-weight" or "open-source".
     skill : ndarray, shape (models,)
-        True score, Elo points; of variants, the mean of the family.
+        True score in the last week, Elo points; of variants, the mean of the family.
     listed, silent : ndarray of int, shape (models,)
         Week from which each is on the board, 0 if it was before, and week from which
         it has no battles if removal is "silent".
@@ -86,10 +86,8 @@ class World:
     test_battles : int
         Battles of each private variant.
     drift_sd : float
-        Spread over models of skill at a second task minus skill at the first, Elo
-        points.
-    mix : (float, float)
-        Share of the second task in the first and in the last week.
+        Spread of the step that the skill of each model takes from week to week, Elo
+        points: a random walk that ends, in the last week, at the cast's skill.
     belief_sd : float
         Error with which providers know the skill of their models, Elo points.
     """
@@ -99,7 +97,6 @@ class World:
     variant_sd: float = 25.0
     test_battles: int = 2_000
     drift_sd: float = 0.0
-    mix: tuple[float, float] = (0.0, 0.0)
     belief_sd: float = 0.0
 
     @property
@@ -169,12 +166,13 @@ class Season:
     score : ndarray, shape (replicates, weeks, models)
         As published, Elo points; NaN before the listing.
     truth : ndarray, shape (replicates, weeks, models)
-        The score of endless battles between all models listed, on the tasks of the
-        week; Elo points with mean 0; NaN before the listing.
+        The score of endless battles between all models listed, in that week; Elo
+        points with mean 0; NaN before the listing.
     battles : ndarray, shape (replicates, weeks, models)
         Battles of each model that its score rests on.
     skill : ndarray, shape (replicates, models)
-        Of the variant that was listed, Elo points on the scale of the cast.
+        Of the variant that was listed, in the last week; Elo points on the scale of
+        the cast.
     chosen_by : ndarray, shape (replicates, models)
         Of these, battles that chose the variant.
     standard_error : ndarray, shape (replicates, models)

@@ -113,11 +113,13 @@ class Block:
     ) -> None:
         self.cast, self.world, self.rules = cast, world, rules
         self.variants = variants_tested(cast, rules)
-        n = len(cast.skill)
+        n, weeks = len(cast.skill), world.weeks
         # What nature draws depends neither on the rules nor on what comes of them.
         nature, self.rng = (np.random.default_rng([*seed, part]) for part in (0, 1))
-        self.skill = np.tile(cast.skill, (size, 1))
-        self.lean = world.drift_sd * nature.standard_normal((size, n))
+        self.last_skill = np.tile(cast.skill, (size, 1))
+        path = nature.standard_normal((weeks, size, n)).cumsum(axis=0)
+        self.walk = world.drift_sd * (path - path[-1])
+        self.skill = self.last_skill + self.walk[0]
         error = nature.standard_normal((size, n))
         self.belief = cast.skill + world.belief_sd * error
         self.family = {
@@ -126,7 +128,7 @@ class Block:
             if n_tested > 1
         }
         self.battles, self.points = np.zeros((2, size, n, n))
-        self.score, self.chosen_by, self.excess, self.goal = np.zeros((4, size, n))
+        self.score, self.chosen_by, self.excess = np.zeros((3, size, n))
         self.retired = np.zeros((size, n), dtype=bool)
         self.spread, self.freedom = np.zeros(size), 0
 
@@ -146,12 +148,12 @@ class Block:
         """
         cast, (size, n), weeks = self.cast, self.skill.shape, self.world.weeks
         score, truth, battles = np.full((3, size, weeks, n), np.nan, dtype=np.float32)
-        mix = np.linspace(*self.world.mix, weeks)
         old = cast.battles[cast.listed == 0]
         power = POWERS.get(self.rules.sampling, 0.0)
         past = np.tile(np.outer(old, old), (size, 1, 1))
-        self.meet(past, old.sum() / 2, 0.0, mix[0])
-        for week, share in enumerate(mix):
+        self.meet(past, old.sum() / 2, 0.0)
+        for week in range(weeks):
+            self.skill = self.last_skill + self.walk[week]
             m = int((cast.listed <= week).sum())
             active = ~self.retired[:, :m]
             if self.rules.retirement == "silent":
@@ -159,14 +161,15 @@ class Block:
             known = int((cast.listed < week).sum()) if week else m
             for f in range(known, m):
                 if self.variants[f] > 1:
-                    self.choose(f, active[:, :known], share)
+                    self.choose(f, active[:, :known], week)
                     # Its first score rests on the tests alone, if they count.
                     active[:, f] = not self.rules.keep_choosing
-            self.meet(self.rates(active), served[week], power, share)
-            self.fit(m, share)
+            self.meet(self.rates(active), served[week], power)
+            self.fit(m)
             total = self.battles[:, :m, :m].sum(axis=-1)
             score[:, week, :m] = self.published(total)
-            truth[:, week, :m] = self.goal[:, :m]
+            skill = self.skill[:, :m]
+            truth[:, week, :m] = skill - skill.mean(axis=1, keepdims=True)
             battles[:, week, :m] = total
             self.retire(total)
         error = batch.standard_errors(
@@ -179,19 +182,12 @@ class Block:
             score=score,
             truth=truth,
             battles=battles,
-            skill=self.skill,
+            skill=self.last_skill,
             chosen_by=self.chosen_by,
             standard_error=error,
             active=active,
             private=private,
         )
-
-    def chance(self, gap: np.ndarray, lean: np.ndarray, share: float) -> np.ndarray:
-        """Win probability when the second task has `share` of the battles."""
-        if not self.world.drift_sd:
-            return expit(gap / ELO)
-        first, second = expit((gap - lean / 2) / ELO), expit((gap + lean / 2) / ELO)
-        return (1 - share) * first + share * second
 
     def draw(self, p: np.ndarray, met: np.ndarray) -> np.ndarray:
         """Points of the first in `met` battles; a tie is half a point."""
@@ -203,14 +199,14 @@ class Block:
         points[some] = won + tied / 2
         return points
 
-    def meet(self, rate: np.ndarray, total: float, power: float, share: float) -> None:
+    def meet(self, rate: np.ndarray, total: float, power: float) -> None:
         """Let pairs meet, at rates of shape (replicates, models, models)."""
-        a, b = np.triu_indices(rate.shape[-1], 1)
+        # Of pairs that are not sampled there are many.
+        a, b = np.nonzero(np.triu((rate > 0).any(axis=0), 1))
         expected = expected_battles(rate[:, a, b], self.battles[:, a, b], power, total)
         met = self.rng.poisson(expected)
         gap = self.skill[:, a] - self.skill[:, b]
-        p = self.chance(gap, self.lean[:, a] - self.lean[:, b], share)
-        points = self.draw(p, met)
+        points = self.draw(expit(gap / ELO), met)
         for row, column, won in ((a, b, points), (b, a, met - points)):
             self.battles[:, row, column] += met
             self.points[:, row, column] += won
@@ -237,7 +233,7 @@ class Block:
         weight[self.battles[:, :m].sum(axis=-1) < CONVERGED] = 5.0
         return weight * active
 
-    def choose(self, f: int, active: np.ndarray, share: float) -> None:
+    def choose(self, f: int, active: np.ndarray, week: int) -> None:
         """Test the variants of a family against active models, and list one."""
         cast, world, rules = self.cast, self.world, self.rules
         size, known = active.shape
@@ -250,14 +246,16 @@ class Block:
             weight = self.weights(active)
         weight /= weight.sum(axis=1, keepdims=True)
         met = self.rng.multinomial(world.test_battles, weight[:, None], (size, n))
-        gap = skill[..., None] - self.skill[:, None, :known]
-        lean = self.lean[:, None, f, None] - self.lean[:, None, :known]
-        points = self.draw(self.chance(gap, lean, share), met)
+        now = skill + self.walk[week][:, f, None]
+        gap = now[..., None] - self.skill[:, None, :known]
+        points = self.draw(expit(gap / ELO), met)
         estimate, variance = _placed(points, met, self.score[:, None, :known])
         row = np.arange(size)
         by = belief if rules.correction == "ranked" else estimate
         chosen = by.argmax(axis=1)
-        self.skill[:, f], self.belief[:, f] = skill[row, chosen], belief[row, chosen]
+        self.last_skill[:, f] = skill[row, chosen]
+        self.skill[:, f] = now[row, chosen]
+        self.belief[:, f] = belief[row, chosen]
         self.score[:, f] = best = estimate[row, chosen]
         if not rules.keep_choosing:
             return
@@ -281,20 +279,13 @@ class Block:
                 moved = corrections.as_ranked(estimate[r], weight, belief[r], maker)
                 self.excess[r, f] = best[r] - moved[chosen[r]]
 
-    def fit(self, m: int, share: float) -> None:
-        """Fit the board of the models listed, and what it would be without end."""
+    def fit(self, m: int) -> None:
+        """Fit the board of the models listed."""
         battles, points = self.battles[:, :m, :m], self.points[:, :m, :m]
-        weight = batch.weights(battles, self.rules.weighting)
-        self.score[:, :m] = batch.climb(
-            weight * battles, weight * points, self.score[:, :m]
-        )
-        skill, lean = self.skill[:, :m], self.lean[:, :m]
-        goal = skill - skill.mean(axis=1, keepdims=True)
-        if self.world.drift_sd:
-            gap, apart = (x[:, :, None] - x[:, None, :] for x in (skill, lean))
-            once = np.broadcast_to(1.0 - np.eye(m), gap.shape)
-            goal = batch.climb(once, once * self.chance(gap, apart, share), goal)
-        self.goal[:, :m] = goal
+        if self.rules.weighting != "battles":
+            weight = batch.weights(battles, self.rules.weighting)
+            battles, points = weight * battles, weight * points
+        self.score[:, :m] = batch.climb(battles, points, self.score[:, :m])
 
     def published(self, total: np.ndarray) -> np.ndarray:
         """Scores as the board shows them, or as a reader would correct them."""

@@ -19,8 +19,8 @@ def pairs_alike(votes: PairCounts) -> tuple[float, tuple[float, float]]:
     wider : float
         Mean standard error of its scores, divided by that where battles weigh alike.
     uneven : (float, float)
-        Gini coefficient of the weight of pairs where battles weigh alike, and where
-        pairs do.
+        Gini coefficient of what models weigh, all their pairs together, where battles
+        weigh alike, and where pairs do.
 
     Raises
     ------
@@ -36,8 +36,6 @@ def pairs_alike(votes: PairCounts) -> tuple[float, tuple[float, float]]:
         batch.standard_errors(met, score, weighting=each, tie_rate=tie_rate).mean()
         for each in batch.WEIGHTING
     )
-    before, after = (
-        gini(batch.weights(votes.battles, each) * votes.battles)
-        for each in batch.WEIGHTING
-    )
+    weights = [batch.weights(votes.battles, w) * votes.battles for w in batch.WEIGHTING]
+    before, after = (gini(votes.per_model(each, each)) for each in weights)
     return float(alike / plain), (before, after)
