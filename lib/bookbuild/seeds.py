@@ -21,7 +21,9 @@ OTHER = (1, 2, 3, 4, 5)
 _RESEED = """import numpy as np
 _start = np.random.default_rng
 np.random.default_rng = lambda seed=None: _start(
-    seed if isinstance(seed, np.random.Generator) else [*np.atleast_1d(seed), {other}]
+    seed
+    if seed is None or isinstance(seed, np.random.Generator)
+    else [*np.atleast_1d(seed), {other}]
 )"""
 
 

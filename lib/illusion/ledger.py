@@ -313,7 +313,9 @@ def show_summary() -> None:
         caption=f"Of {len(ledger)} claims, {agree} come out as stated; "
         f"{count['assumption'] + count['definition']} depend on an assumption or a "
         f"definition; {count['differs']} come out otherwise; "
-        f"{count['not checkable']} cannot be checked from outside.",
+        f"{count['cannot tell']} cannot be told from these data; "
+        f"{count['not checked here'] + count['not checkable']} we did not check or "
+        "nobody outside can.",
         description="Bars that count the claims by verdict, one bar for each party: "
         + "; ".join(f"{verdict} {number}" for verdict, number in count.items())
         + ".",

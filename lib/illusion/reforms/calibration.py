@@ -83,12 +83,12 @@ def portrait(copies: pd.DataFrame) -> dict[str, float]:
     is_open = models["licence_class"] != "proprietary"
     new = models["first_seen"] >= models["first_seen"].min() + pd.Timedelta(days=7)
     score = models["score"].sort_values(ascending=False)
-    top = score.index[:10]
+    top, points = score.index[:10], score.to_numpy(dtype=float)
     return {
         "battles a day": gained.sum() / 2 / days,
         "spread of scores (SD)": score.std(ddof=0),
-        "points, first to tenth": score.iloc[0] - score.iloc[9],
-        "models within 40 of first": (score >= score.iloc[0] - _CLOSE).sum(),
+        "points, first to tenth": points[0] - points[9],
+        "models within 40 of first": (points >= points[0] - _CLOSE).sum(),
         "votes of open models": gained[is_open].sum() / gained.sum(),
         "concentration (Gini)": gini(gained.to_numpy()),
         "half-width, open models": half[is_open].mean(),

@@ -31,7 +31,7 @@ _BOARD = 12  # rows of a board in the grid
 
 DRIFT = 2.0  # Elo points a week: of the record, see `changes`
 # What is assumed otherwise than in the first world.
-WORLDS: dict[str, dict[str, float]] = {
+WORLDS: dict[str, dict[str, Any]] = {
     "as assumed": {},
     "alike": {"variant_sd": 0.0},
     "spread 50": {"variant_sd": 50.0},
