@@ -5,6 +5,7 @@ number of processes that test it. A request that does not go to the local server
 fails, since the browser resolves no name, and is recorded.
 """
 
+import csv
 import gzip
 import json
 import os
@@ -21,6 +22,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from bookbuild.browser import NoBrowserError, start
 from bookbuild.site import BuildError, build
+from illusion import data
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -89,6 +91,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
         key, cache = RUNS.removeprefix(".pytest_cache/v/"), session.config.cache
         cache.set(key, {**cache.get(key, {}), **new})
+
+
+def raw(name: str) -> list[dict]:
+    """Return a table's rows as text."""
+    file = next(data.ROOT.glob(f"{name}.csv*"))
+    read = gzip.open if file.suffix == ".gz" else open
+    with read(file, "rt", encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
 
 
 def cannot(reason: str) -> None:

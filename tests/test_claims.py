@@ -1,7 +1,5 @@
 """The ledger: complete, consistent, shown where it says, and right in samples."""
 
-import csv
-import gzip
 import json
 import re
 import statistics
@@ -13,7 +11,7 @@ from itertools import combinations, pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import ROOT, raw
 from scipy.integrate import quad
 from scipy.stats import norm
 
@@ -560,14 +558,6 @@ def test_in_words(number, unit, words):
 
 def value(name: str, column: str = "ours") -> float:
     return ledger.evaluate().loc[name, column]
-
-
-def raw(name: str) -> list[dict]:
-    """Return a table's rows as text."""
-    file = next(data.ROOT.glob(f"{name}.csv*"))
-    read = gzip.open if file.suffix == ".gz" else open
-    with read(file, "rt", encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
 
 
 def maximum(n: int) -> float:

@@ -1,33 +1,25 @@
 """What the chapter settles, computed here in another way."""
 
-import csv
-import gzip
 from collections import defaultdict
 
 import pytest
+from conftest import raw
 
-from illusion import data, ledger
+from illusion import ledger
 
 JUDGED = ledger.evaluate("data-asymmetry")
 
 
-def rows(name: str) -> list[dict]:
-    file = next(data.ROOT.glob(f"{name}.csv*"))
-    read = gzip.open if file.suffix == ".gz" else open
-    with read(file, "rt", encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
-
-
 @pytest.fixture(scope="module")
 def about():
-    table = rows("board_models")
+    table = raw("board_models")
     return {r["model"]: r for r in table if r["period"] == "to 2025-07"}
 
 
 @pytest.fixture(scope="module")
 def percent(about):
     """Shares of all votes on a day's board; a hidden model keeps its last count."""
-    boards = rows("boards")
+    boards = raw("boards")
 
     def on(day: str, column: str) -> dict[str, float]:
         votes = {r["model"]: int(r["votes"]) for r in boards if r["board"] <= day}
@@ -60,11 +52,11 @@ def test_both_parties_are_judged_on_one_board(percent):
 def test_no_board_of_spring_gives_the_whole_pie(percent):
     pie = {
         r["group"]: float(r["share_pct"])
-        for r in rows("provider_shares")
+        for r in raw("provider_shares")
         if r["source"].startswith("LMArena")
         and r["group"] not in ("proprietary", "open")
     }
-    days = {r["board"] for r in rows("boards") if "2025-03-01" < r["board"] < "2025-06"}
+    days = {r["board"] for r in raw("boards") if "2025-03-01" < r["board"] < "2025-06"}
     best = 0
     for day in days:
         ours = percent(day, "organisation")
@@ -97,7 +89,7 @@ def test_68_times_is_judged_by_what_is_above_it():
 
 
 def test_rates_are_those_of_table_5():
-    table = rows("sampling_rates_paper_table5")
+    table = raw("sampling_rates_paper_table5")
     largest: dict[str, dict] = {}
     for row in table:
         rate = int(row["battles_with_model"]) / int(row["battles_that_day"])

@@ -1,35 +1,25 @@
 """What the chapter settles, by another way than its own."""
 
-import csv
-import gzip
 from datetime import date
 
 import numpy as np
 import pytest
+from conftest import raw
 
-from illusion import data, ledger
+from illusion import ledger
 
 CHAPTER = ledger.evaluate("silent-deprecation")
-
-
-def rows(name: str) -> list[dict]:
-    file = next(data.ROOT.glob(f"{name}.csv*"))
-    read = gzip.open if file.suffix == ".gz" else open
-    with read(file, "rt", encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
 
 
 @pytest.fixture(scope="module")
 def record() -> dict[str, dict]:
     """Return the models of the boards to 18 April 2025, and what became of them."""
     votes: dict[str, dict[str, int]] = {}
-    for row in rows("boards"):
+    for row in raw("boards"):
         if row["board"] <= "2025-04-24":
             votes.setdefault(row["model"], {})[row["board"]] = int(row["votes"])
-    about = {r["model"]: r for r in rows("board_models") if r["period"] == "to 2025-07"}
-    names = {
-        r["name"] for r in rows("official_deprecated_names") if r["fastchat_first"]
-    }
+    about = {r["model"]: r for r in raw("board_models") if r["period"] == "to 2025-07"}
+    names = {r["name"] for r in raw("official_deprecated_names") if r["fastchat_first"]}
     found = {}
     for model, held in votes.items():
         if min(held) == "2025-04-24":
@@ -132,7 +122,7 @@ def test_page_of_retired_models_came_on_its_day():
     claim = CHAPTER.loc["retired.lmarena-list"]
     first = min(
         r["retired_page_first"]
-        for r in rows("official_deprecated_names")
+        for r in raw("official_deprecated_names")
         if r["retired_page_first"]
     )
     assert claim["ours"] == date.fromisoformat(first).toordinal()
