@@ -189,10 +189,11 @@ def _list(values: dict[str, list[tuple]], origin: _Origin) -> str:
                 f'<a href="#cell-{cell}"><code>{html.escape(line)}</code></a>'
                 for line, cell in origin(prose.split(mark.code)[0])
             ]
-        rows.append(f"<li>{'<br>'.join(dict.fromkeys(lines))}</li>")
+        # Not set apart by <br>, at which WebKit's page of a hundred of them ends.
+        rows.append("".join(f"<div>{line}</div>" for line in dict.fromkeys(lines)))
     return (
         '<details class="made"><summary>What each of them is made of</summary><ol>'
-        f"{''.join(rows)}</ol></details>"
+        f"<li>{'</li><li>'.join(rows)}</li></ol></details>"
     )
 
 

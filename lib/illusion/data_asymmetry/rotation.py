@@ -52,10 +52,12 @@ def factors(
 
     Parameters
     ----------
-    daily, group, per_day
+    daily : DataFrame
         As for :func:`activity`.
     days : Series
         Days of each month, indexed as the columns of `daily`.
+    group, per_day
+        As for :func:`activity`.
 
     Returns
     -------

@@ -95,9 +95,8 @@ def winner(ratings: Ratings, *, level: float = 0.95) -> Winner:
     sidak = ndtri((1 + (1 - may_miss) ** (1 / len(score))) / 2)
     tail = (1 - level / (1 - may_miss)) / 2
 
+    # The mean under which a score that came first lies below `found` so often.
     def mean_with(below: float, wide: float) -> float:
-        """Mean under which a score that came first lies below `found` so often."""
-
         def off(mean: float) -> float:
             ends = max(low, mean - wide), min(high, mean + wide)
             less = _log_mass((ends[0] - mean) / error, (found - mean) / error)

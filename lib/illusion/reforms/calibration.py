@@ -77,7 +77,8 @@ def portrait(copies: pd.DataFrame) -> dict[str, float]:
     """
     models = record.models(copies).set_index("model")
     by_month = record.votes_by_month(copies)
-    days = (by_month.columns[-1] - by_month.columns[0]).days
+    copied = pd.DatetimeIndex(by_month.columns)
+    days = (copied[-1] - copied[0]).days
     gained = record.gained(by_month).sum(axis=1).clip(lower=0).reindex(models.index)
     half = (models["upper"] - models["lower"]) / 2
     is_open = models["licence_class"] != "proprietary"

@@ -62,7 +62,11 @@ _START = re.compile(r"^[ \t>]*(?:[-*+] +|\d+[.)] +)?<!--[=?]", re.MULTILINE)
 _OPENING = "([{\"'“‘*_–—±$=≈~"
 # What ends a paragraph or an item, and what begins the lines of a box.
 _BLOCK = re.compile(r"\n[ \t>]*\n|\n[ \t>]*(?=[-*+] |\|)")
-_QUOTE = re.compile(r"^> ?", re.MULTILINE)
+# What is no part of a sentence: a quotation's sign, and in code the end of a string
+# that the next line takes up.
+# In a cell of code, where a caption begins and ends.
+_ARGUMENT = re.compile(r"= ?f?\"|\",?(?=\s*(?:\w+=|\)))")
+_QUOTE = re.compile(r"^> ?|[\"']\n\s*f?[\"']", re.MULTILINE)
 _LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 _SENTENCE = re.compile(r"(?<=[.!?:])[\s\"'”’)*_]+(?=[A-Z“‘\"'*_(\[])")
 
@@ -262,8 +266,9 @@ def _marks(
     text: str, cell: Mapping[str, Any], *, in_slide: bool = False
 ) -> Iterator[Marker]:
     """Yield the markers of a text."""
-    open_text = text
+    open_text, block = text, _ARGUMENT
     if in_slide or cell["cell_type"] == "markdown":
+        block = _BLOCK
         open_text = CODE.sub(lambda code: "`" * len(code[0]), text)
     if wrong := _START.search(open_text):
         line = text[wrong.start() :].strip().partition("\n")[0]
@@ -285,7 +290,7 @@ def _marks(
         yield Marker(
             code=code,
             before=COMMENT.sub("", text[end : match.start()]),
-            sentence=_sentence(text, match.start()),
+            sentence=_sentence(text, match.start(), block),
             cell=cell["id"],
             place=match.start(),
             in_slide=in_slide,
@@ -294,11 +299,11 @@ def _marks(
         end = match.end()
 
 
-def _sentence(text: str, place: int) -> str:
+def _sentence(text: str, place: int, block: re.Pattern[str]) -> str:
     """Return the sentence of a text in which a comment stands."""
-    ends = [m.end() for m in _BLOCK.finditer(text)]
-    begin = max((e for e in ends if e <= place), default=0)
-    part = text[begin : min((e for e in ends if e > place), default=None)]
+    bounds = [m.span() for m in block.finditer(text)]
+    begin = max((end for _, end in bounds if end <= place), default=0)
+    part = text[begin : min((at for at, end in bounds if end > place), default=None)]
     before, whole = (
         _QUOTE.sub("", COMMENT.sub("", t)) for t in (part[: place - begin], part)
     )
