@@ -245,10 +245,31 @@ def test_what_a_run_has_settled_is_shown_in_the_order_of_the_file(said, shown):
     assert ledger.MIME not in shown[-1]
 
 
+def test_what_is_not_contested_takes_a_line_and_its_reason_waits_for_the_end(
+    said, shown
+):
+    name = "ranking.lmarena-board"
+    ledger.settle(name, said.loc[name, "value"])
+    ledger.open(OPEN[0])
+    for bundle, verdict in zip(shown, ("Recomputed", "Not checkable"), strict=True):
+        html, claim = bundle["text/html"], bundle[ledger.MIME]["id"]
+        assert "<table" not in html
+        assert f'id="{ledger.anchor(claim)}"' in html
+        who = said.loc[claim, "party"].capitalize().replace("Lmarena", "LMArena")
+        assert f"<b>{verdict}.</b> {who}: {said.loc[claim, 'claim']}." in html
+        assert ("Published: " in html) == (claim == name)
+    ledger.settle(name, -1)
+    assert "<table" in shown[2]["text/html"]
+    ledger.show_settled()
+    folded = shown[3]["text/html"]
+    assert folded.startswith('<details class="settled"><summary>All 2 claims: 1 differs')
+    assert all(reason in folded for reason in ("Plain.", "They have."))
+
+
 def test_a_day_and_a_yes_are_numbers(said, shown):
     said.loc[GAIN, ["value", "unit"]] = [date(2024, 3, 1).toordinal(), "date"]
     ledger.settle(GAIN, date(2024, 3, 1), other=date(2024, 4, 1), word="so")
-    assert "1 March 2024" in shown[0]["text/html"]
+    assert "1 March 2024" in shown[0]["text/html"], "contested, as April differs"
     assert ledger.value(GAIN) == date(2024, 3, 1).toordinal()
     ledger.settle("ranking.lmarena-board", np.True_)
     assert ledger.value("ranking.lmarena-board") == 1
@@ -299,7 +320,8 @@ def test_each_claim_is_settled_once_in_its_chapter(chapter):
     found = Counter(each["id"] for each in settled(chapter))
     assert found == Counter(own)
     # And stands on the page once, to be linked.
-    anchors = [row["attrs"]["id"] for row in stored(chapter) if "id" in row["attrs"]]
+    shown = "".join("".join(out.get("text/html", "")) for _, out in outputs(chapter))
+    anchors = re.findall(r'<(?:tr|p class="settled") id="([^"]+)"', shown)
     assert Counter(anchors) == Counter(map(ledger.anchor, own))
 
 

@@ -222,12 +222,14 @@ def _output(output: NotebookNode) -> str:
 
 
 def _one_ledger(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
-    """Put the claims that a cell settles, one after the other, into one table."""
+    """Put the contested claims that a cell settles into one table."""
     kept: list[NotebookNode] = []
     first = None
     for output in outputs:
         if ledger.MIME not in output.get("data", {}):
             kept.append(output)
+        elif "<tbody>" not in output.data["text/html"]:
+            continue
         elif first is None:
             kept.append(first := output)
         else:

@@ -60,6 +60,7 @@ _AGREES = {
     "arithmetic": "adds up",
     "document": "documented",
 }
+_CONTESTED = ("definition", "assumption", "differs", "cannot tell")
 _OPEN = {"unavailable": "not checkable", "unread": "not checked here"}
 _FOUND = ("ours", "error", "other", "between", "verdict", "reason")
 # JupyterLab sets tables to the right, and drops a style sheet.
@@ -267,9 +268,14 @@ def value(name: str) -> float:
 
 
 def show_settled() -> None:
-    """Show the claims that this run has settled, each linked to its cell."""
+    """Show the claims that this run has settled, folded, each linked to its cell."""
     ledger = _judged(_said().loc[[name for name in _said().index if name in _here]])
-    _display(list(_linked(ledger, "")), "ledger", ledger)
+    bundle = _bundle(list(_linked(ledger, "")), "ledger", ledger)
+    verdicts = ledger["verdict"].value_counts().reindex(list(VERDICTS)).dropna()
+    counted = ", ".join(f"{number:.0f} {name}" for name, number in verdicts.items())
+    summary = f"<summary>All {len(ledger)} claims: {counted}</summary>"
+    html = f'<details class="settled">{summary}\n{bundle["text/html"]}\n</details>'
+    display(bundle | {"text/html": html}, raw=True)
 
 
 def show_ledger(*names: str) -> None:
@@ -342,13 +348,29 @@ def _settle(name: str, found: tuple) -> None:
     """Keep, show and store what was found of a claim."""
     _here[name] = dict(zip(_FOUND, found, strict=True))
     ledger = _judged(_said().loc[[name]])
-    # One head for the claims of a cell, which is a request to the kernel.
-    request = getattr(get_ipython(), "get_parent", dict)()
-    cell = request.get("header", {}).get("msg_id")
-    heads = cell is None or cell not in _cells
-    _cells[:] = [cell]
-    bundle = _bundle(list(_anchored(ledger)), "ledger settled", ledger, heads=heads)
+    if ledger["verdict"].item() in _CONTESTED:
+        # One head for the claims of a cell, which is a request to the kernel.
+        request = getattr(get_ipython(), "get_parent", dict)()
+        cell = request.get("header", {}).get("msg_id")
+        heads = cell is None or cell not in _cells
+        _cells[:] = [cell]
+        bundle = _bundle(list(_anchored(ledger)), "ledger settled", ledger, heads=heads)
+    else:
+        bundle = _line(ledger.iloc[0])
     display(bundle | {MIME: {"id": name, **_here[name]}}, raw=True)
+
+
+def _line(claim: pd.Series) -> dict[str, Any]:
+    """Write a claim that is not contested as a line; its reason comes at the end."""
+    numbers = ""
+    if claim["kind"] not in _OPEN and claim["unit"] != "yes or no":
+        published, ours = (_in_words(claim[k], claim["unit"]) for k in ("value", "ours"))
+        numbers = f" Published: {published}; this book: {ours}."
+    who, judged = claim["party"], claim["verdict"]
+    text = f"{who[0].upper()}{who[1:]}: {claim['claim']}.{numbers}"
+    html = f'<p class="settled" id="{anchor(str(claim.name))}">'
+    html += f"<small><b>{judged.capitalize()}.</b> {escape(text)}</small></p>"
+    return {"text/html": html, "text/plain": f"{judged}: {text}"}
 
 
 def _claim(name: str) -> pd.Series:

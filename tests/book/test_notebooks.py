@@ -17,7 +17,10 @@ from bookbuild import kernels
 from illusion.telling import prose
 from illusion.telling.charts import FIGURE_MIME, MIME
 
-HIDDEN = {"hide-cell", "hide-input", "remove-cell", "remove-input"}
+HIDDEN = {"hide-cell", "remove-cell", "remove-input"}
+FOLDED = "hide-input"
+"""Folded on the page and open in the notebook: a cell that only draws."""
+
 MAX_HIDDEN = 0.05
 # A folder of a machine, or an object's address: different on the next one.
 MACHINE = re.compile(
@@ -39,6 +42,10 @@ def code(notebook) -> list:
 
 def is_hidden(cell) -> bool:
     return bool(HIDDEN & set(cell.metadata.get("tags", [])))
+
+
+def is_folded(cell) -> bool:
+    return FOLDED in cell.metadata.get("tags", [])
 
 
 def bound_names(source: str) -> set[str]:
@@ -78,12 +85,14 @@ def faults(notebook) -> list[str]:
         where = f"code cell {number}: "
         long = [line for line in cell.source.splitlines() if len(line) > 79]
         found += [f"{where}a line of {len(line)} characters" for line in long]
-        if is_hidden(cell):
+        if is_folded(cell) != ("charts.show(" in cell.source):
+            found.append(f"{where}what draws a chart is folded ({FOLDED}), and only that")
+        if is_hidden(cell) or is_folded(cell):
             hidden |= dict.fromkeys(bound_names(cell.source), number)
         else:
             own = bound_names(cell.source)
             found += [
-                f"{where}uses {name!r}, which hidden cell {hidden[name]} defines"
+                f"{where}uses {name!r}, which hidden or folded cell {hidden[name]} defines"
                 for name in sorted(used_names(cell.source) & set(hidden) - own)
             ]
             for name in own:
@@ -199,6 +208,7 @@ def sample():
     notebook = nbformat.v4.new_notebook()
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     notebook.cells = [nbformat.v4.new_code_cell(source) for source in SAMPLE]
+    notebook.cells[2].metadata.tags = [FOLDED]
     return nbclient.NotebookClient(notebook, config=kernels.config()).execute()
 
 
@@ -259,11 +269,25 @@ def break_caption(notebook):
 
 
 def break_hidden(notebook):
-    notebook.cells[1].metadata.tags = ["hide-input"]
+    notebook.cells[1].metadata.tags = ["hide-cell"]
+    notebook.cells.append(nbformat.v4.new_code_cell("table", execution_count=4))
 
 
 def break_hidden_lines(notebook):
-    notebook.cells[0].metadata.tags = ["hide-input"]
+    notebook.cells[0].metadata.tags = ["hide-cell"]
+
+
+def break_folded(notebook):
+    notebook.cells[0].metadata.tags = [FOLDED]
+
+
+def break_drawing(notebook):
+    del notebook.cells[2].metadata["tags"]
+
+
+def break_folded_name(notebook):
+    notebook.cells[2].source = "total = 3\n" + notebook.cells[2].source
+    notebook.cells.append(nbformat.v4.new_code_cell("total", execution_count=4))
 
 
 def break_output(notebook):
@@ -294,8 +318,11 @@ def break_id(notebook):
         (break_order, "restart and run all"),
         (break_line, "characters"),
         (break_caption, "a caption's 15 is typed"),
-        (break_hidden, "uses 'table', which hidden cell 2 defines"),
+        (break_hidden, "uses 'table', which hidden or folded cell 2 defines"),
         (break_hidden_lines, "1 of 15 lines of code are hidden"),
+        (break_folded, "cell 1: what draws a chart is folded"),
+        (break_drawing, "cell 3: what draws a chart is folded"),
+        (break_folded_name, "uses 'total', which hidden or folded cell 3 defines"),
         (break_output, "names a place on a machine"),
         (break_chart, "not shown by charts.show"),
         (break_image, "as an image too"),

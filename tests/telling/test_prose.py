@@ -186,6 +186,15 @@ def test_captions_in_code_are_text_too(run):
     assert "x is 8." in run(cells, x=8)["text/plain"]
 
 
+def test_the_sentence_of_a_caption_in_code_is_named_alone(run):
+    source = (
+        'show(\n    lines, caption="Far ahead, "\n    "then the rest.<!--?x > 9-->",\n'
+        '    description=f"Up to {x}.",\n)'
+    )
+    shown = run([code(source, "c")], x=9)["text/plain"]
+    assert "“Far ahead, then the rest.”" in shown
+
+
 def test_a_chapter_that_is_not_there(run):
     with pytest.raises(FileNotFoundError):
         prose.check("no-such-chapter")
