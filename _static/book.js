@@ -145,8 +145,10 @@
   }
 
   // The ledger shows all claims; who has a script can choose among them.
-  function addFilter(table) {
-    const rows = [...table.tBodies[0].rows];
+  function addFilter(box) {
+    const rows = [...box.querySelectorAll("tbody tr")];
+    const parts = [...box.querySelectorAll("details")];
+    const first = parts.filter((part) => part.open);
     const bar = document.createElement("div");
     bar.className = "ledger-filter";
     bar.setAttribute("role", "group");
@@ -159,10 +161,16 @@
           ([key, value]) => value && row.dataset[key] !== value,
         );
       }
+      // Who has chosen sees all that is left; parts without a claim step aside.
+      const all = !Object.values(chosen).some(Boolean);
+      for (const part of parts) {
+        part.hidden = !part.querySelector("tbody tr:not([hidden])");
+        part.open = all ? first.includes(part) : true;
+      }
       const shown = rows.filter((row) => !row.hidden).length;
       count.textContent = `${shown} of ${rows.length} claims`;
     };
-    for (const key of ["party", "chapter", "verdict"]) {
+    for (const key of ["party", "chapter", "verdict", "kind"]) {
       const label = document.createElement("label");
       const select = document.createElement("select");
       const values = [...new Set(rows.map((row) => row.dataset[key]))];
@@ -176,7 +184,7 @@
       bar.append(label);
     }
     bar.append(count);
-    table.before(bar);
+    box.before(bar);
     update();
   }
 

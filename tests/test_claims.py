@@ -262,7 +262,9 @@ def test_what_is_not_contested_takes_a_line_and_its_reason_waits_for_the_end(
     assert "<table" in shown[2]["text/html"]
     ledger.show_settled()
     folded = shown[3]["text/html"]
-    assert folded.startswith('<details class="settled"><summary>All 2 claims: 1 differs')
+    assert folded.startswith(
+        '<details class="settled"><summary>All 2 claims: 1 differs'
+    )
     assert all(reason in folded for reason in ("Plain.", "They have."))
 
 
@@ -432,7 +434,7 @@ def test_a_chapter_has_its_part_of_the_ledger():
 # Where they are shown.
 
 
-@pytest.mark.parametrize("chapter", [*CHAPTERS, "index"])
+@pytest.mark.parametrize("chapter", [*CHAPTERS, "ledger"])
 def test_a_claim_of_another_chapter_is_linked_to_its_cell(chapter):
     judged = ledger.evaluate()
     home = {
@@ -457,43 +459,32 @@ def test_rebuttal_shows_what_decides_each_point():
     assert shown == [ledger.anchor(name) for names in wanted for name in names]
 
 
-def test_landing_page_links_each_claim_to_its_row():
+def test_the_ledger_has_each_claim_once_the_contested_first():
     judged = ledger.evaluate()
-    rows = stored("index")
+    rows = stored("ledger")
+    contested = judged["verdict"].isin(ledger._CONTESTED)
+    listed = pd.concat([judged[contested], judged[~contested]])
     assert [row["links"][0] for row in rows] == [
         f"{chapter}.ipynb#{ledger.anchor(name)}"
-        for name, chapter in judged["chapter"].items()
+        for name, chapter in listed["chapter"].items()
     ]
-    for row, (name, claim) in zip(rows, judged.iterrows(), strict=True):
+    for row, (name, claim) in zip(rows, listed.iterrows(), strict=True):
         assert row["links"][1:] == [claim["url"]], name
-        keys = ("party", "chapter", "verdict")
+        keys = ("party", "chapter", "verdict", "kind")
         assert row["attrs"] == {f"data-{key}": claim[key] for key in keys}, name
         assert claim["reason"] in row["text"], f"{name}: run the notebook again"
         second_hand = "read second-hand" in row["text"]
         assert second_hand == (claim["evidence"] == "secondary"), name
 
 
-def test_landing_page_says_what_each_verdict_means():
-    path = ROOT / "chapters" / "index.ipynb"
+def test_the_ledger_says_what_each_verdict_means():
+    path = ROOT / "chapters" / "ledger.ipynb"
     cells = json.loads(path.read_text("utf-8"))["cells"]
     prose = "\n".join(
         "".join(c["source"]) for c in cells if c["cell_type"] == "markdown"
     )
     listed = re.findall(r"^- \*\*([^*]+)\*\*: ", prose, re.MULTILINE)
     assert listed == list(ledger.VERDICTS)
-
-
-def test_summary_counts_each_claim_once(monkeypatch):
-    seen = {}
-    monkeypatch.setattr(
-        ledger.charts, "show", lambda chart, **texts: seen.update(texts, chart=chart)
-    )
-    ledger.show_summary()
-    (bars,) = seen["chart"].to_dict()["datasets"].values()
-    assert sum(bar["claims"] for bar in bars) == len(CLAIMS)
-    total, *parts = map(int, re.findall(r"\d+", seen["caption"]))
-    assert total == sum(parts) == len(CLAIMS)
-    assert sum(map(int, re.findall(r"\d+", seen["description"]))) == len(CLAIMS)
 
 
 def test_show_has_the_asked_rows_in_their_order(shown):

@@ -34,7 +34,7 @@ from docutils import nodes
 from pybtex.database import parse_file
 from sphinx.application import Sphinx
 
-from bookbuild import tree
+from bookbuild import tables, tree
 from illusion import ledger
 from illusion.telling import prose
 
@@ -44,6 +44,7 @@ SOLUTION = "#### Solution"
 """A cell that has only this begins a solution."""
 
 REFERENCES = "references.bib"
+_DOWNLOAD = f'<p><a href="{tables.LEDGER}" download>All claims as a table (CSV)</a></p>'
 
 _CITE = r"\[[^\]]+\]\((?:[^()\s]|\([^()\s]*\))+\)<!--@[\w:-]+-->"
 _GROUP = re.compile(rf"\({_CITE}(?:;\s+{_CITE})*\)|{_CITE}")
@@ -111,6 +112,8 @@ def to_site(notebook: dict[str, Any]) -> dict[str, Any]:
         cells.append(cell)
         if cell["cell_type"] == "code":
             cell["metadata"]["id"] = cell["id"]
+            if "ledger.show_ledger()" in _source(cell):
+                cells.append(_text(_DOWNLOAD, f"{cell['id']}-table"))
             for output in cell.get("outputs", []):
                 made = output.get("data", {})
                 if made.pop(prose.MIME, None):  # for the book, not for the page

@@ -4,6 +4,8 @@ pandas writes tables for a notebook: with a style sheet inside of the text, head
 that head nothing, and no way to scroll on a phone.
 """
 
+import datetime as dt
+from pathlib import Path
 from typing import Any
 
 from bs4 import BeautifulSoup, Tag
@@ -13,7 +15,13 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-__all__ = ["setup", "tidy"]
+from bookbuild import tree
+from illusion import ledger
+
+__all__ = ["LEDGER", "setup", "tidy"]
+
+LEDGER = "ledger.csv"
+"""File of the site, beside its chapters, that has all claims."""
 
 # HTML and not XML: <br>, as notebooks have it.
 _HTML = HTMLFormatter(EntitySubstitution.substitute_xml, void_element_close_prefix="")
@@ -65,6 +73,19 @@ class _TidyOutputs(SphinxPostTransform):
                 node.rawsource = tidied
 
 
+def _write_ledger(app: Sphinx, error: Exception | None) -> None:
+    """Write all claims, with what was found of them, as a table."""
+    if error is not None or app.builder.format != "html":
+        return
+    judged, numbers = ledger.evaluate(), ["value", "ours", "other"]
+    for number in numbers:
+        days = judged.loc[judged["unit"] == "date", number].dropna()
+        judged[number] = judged[number].astype(object)
+        judged.loc[days.index, number] = [dt.date.fromordinal(int(d)) for d in days]
+    judged.to_csv(Path(app.outdir, tree.CHAPTERS, LEDGER))
+
+
 def setup(app: Sphinx) -> None:
     """Tidy the pages' raw HTML."""
     app.add_post_transform(_TidyOutputs)
+    app.connect("build-finished", _write_ledger)

@@ -15,13 +15,11 @@ from functools import cache
 from html import escape
 from typing import Any
 
-import altair as alt
 import pandas as pd
 from IPython.core.getipython import get_ipython
 from IPython.display import display
 
 from illusion import data
-from illusion.telling import charts
 
 __all__ = [
     "MIME",
@@ -33,7 +31,6 @@ __all__ = [
     "settle",
     "show_ledger",
     "show_settled",
-    "show_summary",
     "value",
     "verdict",
 ]
@@ -271,15 +268,17 @@ def show_settled() -> None:
     """Show the claims that this run has settled, folded, each linked to its cell."""
     ledger = _judged(_said().loc[[name for name in _said().index if name in _here]])
     bundle = _bundle(list(_linked(ledger, "")), "ledger", ledger)
-    verdicts = ledger["verdict"].value_counts().reindex(list(VERDICTS)).dropna()
-    counted = ", ".join(f"{number:.0f} {name}" for name, number in verdicts.items())
-    summary = f"<summary>All {len(ledger)} claims: {counted}</summary>"
+    summary = f"<summary>All claims of this chapter: {_count(ledger)}</summary>"
     html = f'<details class="settled">{summary}\n{bundle["text/html"]}\n</details>'
     display(bundle | {"text/html": html}, raw=True)
 
 
 def show_ledger(*names: str) -> None:
     """Show claims, each linked to the cell that settles it.
+
+    All claims stand in folded parts: first those that are contested (an assumption or a
+    definition decides, our number differs, or our interval contains both answers), then
+    the rest by chapter.
 
     Parameters
     ----------
@@ -294,39 +293,21 @@ def show_ledger(*names: str) -> None:
     """
     ledger = _chosen(names) if names else evaluate()
     pages = ledger["chapter"] + ".ipynb"
-    rows = list(_linked(ledger, pages))
-    _display(rows, "ledger" if names else "ledger ledger-all", ledger)
-
-
-def show_summary() -> None:
-    """Show how many claims of each party got each verdict, as a chart."""
-    ledger = evaluate()
-    size = ledger.groupby(["verdict", "party"]).size().rename("claims").reset_index()
-    parties = [p for p in charts.PARTY_COLOURS if p in set(ledger["party"])]
-    base = alt.Chart(size).encode(
-        alt.Y("verdict").title(None).sort(list(VERDICTS)),
-        alt.YOffset("party").sort(parties),
-        alt.X("claims").title("Claims").axis(tickMinStep=1),
-        tooltip=["party", "verdict", "claims"],
-    )
-    colour = alt.Color("party", scale=charts.PARTY).title("Said by")
-    bars = base.mark_bar().encode(colour.legend(values=parties))
-    count = ledger["verdict"].value_counts().reindex(list(VERDICTS), fill_value=0)
-    agree = count[[*set(_AGREES.values())]].sum()
-    charts.show(
-        bars + base.mark_text(align="left", dx=4).encode(text="claims"),
-        label="fig-verdicts",
-        caption=f"Of {len(ledger)} claims, {agree} come out as stated; "
-        f"{count['assumption'] + count['definition']} depend on an assumption or a "
-        f"definition; {count['differs']} come out otherwise; "
-        f"{count['cannot tell']} cannot be told from these data; "
-        f"{count['not checked here'] + count['not checkable']} we did not check or "
-        "nobody outside can.",
-        description="Bars that count the claims by verdict, one bar for each party: "
-        + "; ".join(f"{verdict} {number}" for verdict, number in count.items())
-        + ".",
-        source="the ledger.",
-    )
+    if names:
+        display(_bundle(list(_linked(ledger, pages)), "ledger", ledger), raw=True)
+        return
+    contested = ledger["verdict"].isin(_CONTESTED)
+    groups = {"Contested, in all chapters": ledger[contested]}
+    for chapter, rest in ledger[~contested].groupby("chapter", sort=False):
+        groups[str(chapter).replace("-", " ").capitalize()] = rest
+    html = ""
+    for name, part in groups.items():
+        table = _bundle(list(_linked(part, pages)), "ledger", part)["text/html"]
+        html += f"<details{'' if html else ' open'}><summary>{name}: {_count(part)}"
+        html += f"</summary>\n{table}\n</details>\n"
+    plain = _bundle([], "", pd.concat(groups.values()))["text/plain"]
+    html = f'<div class="ledger-all">\n{html}</div>'
+    display({"text/html": html, "text/plain": plain}, raw=True)
 
 
 def anchor(name: str) -> str:
@@ -364,8 +345,8 @@ def _line(claim: pd.Series) -> dict[str, Any]:
     """Write a claim that is not contested as a line; its reason comes at the end."""
     numbers = ""
     if claim["kind"] not in _OPEN and claim["unit"] != "yes or no":
-        published, ours = (_in_words(claim[k], claim["unit"]) for k in ("value", "ours"))
-        numbers = f" Published: {published}; this book: {ours}."
+        said, ours = (_in_words(claim[key], claim["unit"]) for key in ("value", "ours"))
+        numbers = f" Published: {said}; this book: {ours}."
     who, judged = claim["party"], claim["verdict"]
     text = f"{who[0].upper()}{who[1:]}: {claim['claim']}.{numbers}"
     html = f'<p class="settled" id="{anchor(str(claim.name))}">'
@@ -492,7 +473,7 @@ def _anchored(ledger: pd.DataFrame) -> Iterator[str]:
 def _linked(ledger: pd.DataFrame, pages: pd.Series | str) -> Iterator[str]:
     """Write claims as rows that link theirs, on the pages that are given."""
     for name, claim in ledger.assign(page=pages).iterrows():
-        keys = ("party", "chapter", "verdict")
+        keys = ("party", "chapter", "verdict", "kind")
         about = "".join(f' data-{key}="{escape(claim[key])}"' for key in keys)
         link = f'<a href="{claim["page"]}#{anchor(str(name))}">'
         yield _row(claim, about, f"{link}{escape(claim['claim'])}</a>")
@@ -524,8 +505,10 @@ def _row(claim: pd.Series, attributes: str, text: str) -> str:
     return f"<tr{attributes}>{head}{body}</tr>"
 
 
-def _display(rows: list[str], kind: str, ledger: pd.DataFrame) -> None:
-    display(_bundle(rows, kind, ledger), raw=True)
+def _count(ledger: pd.DataFrame) -> str:
+    """Say how many claims got each verdict."""
+    verdicts = ledger["verdict"].value_counts().reindex(list(VERDICTS)).dropna()
+    return ", ".join(f"{number:.0f} {name}" for name, number in verdicts.items())
 
 
 def _bundle(

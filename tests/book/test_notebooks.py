@@ -85,14 +85,15 @@ def faults(notebook) -> list[str]:
         where = f"code cell {number}: "
         long = [line for line in cell.source.splitlines() if len(line) > 79]
         found += [f"{where}a line of {len(line)} characters" for line in long]
-        if is_folded(cell) != ("charts.show(" in cell.source):
-            found.append(f"{where}what draws a chart is folded ({FOLDED}), and only that")
+        draws = re.search(r"\b(?:charts|headlines)\.show\(", cell.source)
+        if is_folded(cell) != bool(draws):
+            found.append(f"{where}what draws is folded ({FOLDED}), and only that")
         if is_hidden(cell) or is_folded(cell):
             hidden |= dict.fromkeys(bound_names(cell.source), number)
         else:
             own = bound_names(cell.source)
             found += [
-                f"{where}uses {name!r}, which hidden or folded cell {hidden[name]} defines"
+                f"{where}uses {name!r}, which unseen cell {hidden[name]} defines"
                 for name in sorted(used_names(cell.source) & set(hidden) - own)
             ]
             for name in own:
@@ -318,11 +319,11 @@ def break_id(notebook):
         (break_order, "restart and run all"),
         (break_line, "characters"),
         (break_caption, "a caption's 15 is typed"),
-        (break_hidden, "uses 'table', which hidden or folded cell 2 defines"),
+        (break_hidden, "uses 'table', which unseen cell 2 defines"),
         (break_hidden_lines, "1 of 15 lines of code are hidden"),
-        (break_folded, "cell 1: what draws a chart is folded"),
-        (break_drawing, "cell 3: what draws a chart is folded"),
-        (break_folded_name, "uses 'total', which hidden or folded cell 3 defines"),
+        (break_folded, "cell 1: what draws is folded"),
+        (break_drawing, "cell 3: what draws is folded"),
+        (break_folded_name, "uses 'total', which unseen cell 3 defines"),
         (break_output, "names a place on a machine"),
         (break_chart, "not shown by charts.show"),
         (break_image, "as an image too"),

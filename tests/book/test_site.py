@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin
 
+import pandas as pd
 import pytest
 from conftest import CHAPTERS, FINDINGS, PROSE
 from playwright.sync_api import Error
@@ -242,8 +243,9 @@ for name in BOTH:
     UNSCRIPTED.append((name, "light"))
 
 
-# The row that a page's address points to: whether it is seen, and not under the bar at
-# the top, what is behind it, and what it says.
+CLAIM = ":is(tr, p.settled):target"
+# The claim that a page's address points to: whether it is seen, and not under the bar
+# at the top, what is behind it, and what it says.
 TARGET = """(row) => {
   const box = row.getBoundingClientRect();
   const top = document.elementFromPoint(box.left + 5, box.top + 5);
@@ -253,10 +255,10 @@ TARGET = """(row) => {
 
 
 def claimed(name: str) -> dict[str, str]:
-    """Return the first claim that a page settles, if any, and why it came out so."""
+    """Return the first claim that a page settles, if any, and its verdict."""
     judged = ledger.evaluate()
     first = judged[judged["chapter"] == Path(name).stem].head(1)
-    return {ledger.anchor(key): reason for key, reason in first["reason"].items()}
+    return {ledger.anchor(key): verdict for key, verdict in first["verdict"].items()}
 
 
 @pytest.mark.parametrize(("name", "way"), READ)
@@ -265,7 +267,7 @@ def test_page_reads_well(watch, address, axe, name, way):
     claim = claimed(name)
     page.goto("#".join([address + name, *claim]), wait_until="load")
     page.evaluate(SETTLE)
-    targets = page.locator("tr:target").evaluate_all(f"all => all.map({TARGET})")
+    targets = page.locator(CLAIM).evaluate_all(f"all => all.map({TARGET})")
     weight, requests = visit.bytes, visit.requests
     seen = page.evaluate(LOOK)
     wrong = []
@@ -278,13 +280,13 @@ def test_page_reads_well(watch, address, axe, name, way):
     phone, dark = way.startswith("phone"), way.endswith("dark")
     if (seen["theme"] == "dark") != dark:
         wrong.append(f"the device is {way} and the page {seen['theme']}")
-    for anchor, reason in claim.items():
+    for anchor, verdict in claim.items():
         if [row["id"] for row in targets] != [anchor]:
             wrong.append(f"the page does not show {anchor}")
             continue
         (row,) = targets
-        if reason not in row["text"]:
-            wrong.append(f"{anchor} says {row['text']!r} and not {reason!r}")
+        if verdict not in row["text"].lower():
+            wrong.append(f"{anchor} says {row['text']!r} and not {verdict!r}")
         if not row["seen"]:
             wrong.append(f"{anchor} is out of sight")
         if row["ground"] == "rgba(0, 0, 0, 0)":
@@ -444,7 +446,7 @@ def test_dark_page_prints_light(watch, address, script):
 # Parts of the ledger that stick out of the screen, or whose text does of them: the
 # theme cuts off what is too wide, so that the page need not scroll.
 CUT = """() => [...document.querySelectorAll(
-    ".ledger-filter *, .ledger-all tbody tr:not([hidden]) > *")]
+    ".ledger-filter *, .ledger-all [open] tr:not([hidden]) > *")]
   .filter((part) => {
     const box = part.getBoundingClientRect();
     return box.left < 0 || box.right > screen.width
@@ -453,15 +455,15 @@ CUT = """() => [...document.querySelectorAll(
 
 
 @pytest.fixture(params=["light", "phone"])
-def landing(request, watch, address):
-    """Return a function that opens the landing page and returns page and rows."""
+def all_claims(request, watch, address):
+    """Return a function that opens the ledger and returns page and rows."""
     visits = []
 
     def visit(*, script: bool = True) -> tuple:
         page, seen = watch(request.param, script=script)
         visits.append(seen)
-        page.goto(f"{address}chapters/index.html", wait_until="load")
-        return page, page.locator("table.ledger-all tbody tr")
+        page.goto(f"{address}chapters/ledger.html", wait_until="load")
+        return page, page.locator(".ledger-all tbody tr")
 
     yield visit
     for seen in visits:
@@ -479,9 +481,20 @@ def shown(rows) -> list[str]:
     return visible.evaluate_all("links => links.map((a) => a.hash.slice(1))")
 
 
-def test_ledger_shows_everything_without_script(landing):
-    page, rows = landing(script=False)
-    assert shown(rows) == list(map(ledger.anchor, ledger.evaluate().index))
+def ordered(judged):
+    """Return claims as the ledger has them: the contested first."""
+    contested = judged["verdict"].isin(ledger._CONTESTED)
+    return [*judged.index[contested], *judged.index[~contested]]
+
+
+def test_ledger_shows_everything_without_script(all_claims):
+    page, rows = all_claims(script=False)
+    judged = ledger.evaluate()
+    contested = judged.index[judged["verdict"].isin(ledger._CONTESTED)]
+    assert shown(rows) == list(map(ledger.anchor, contested))
+    for part in page.locator(".ledger-all > details:not([open]) > summary").all():
+        part.click()
+    assert shown(rows) == list(map(ledger.anchor, ordered(judged)))
     assert fits(page)
     assert not page.locator(".ledger-filter, main select").count()
 
@@ -489,21 +502,22 @@ def test_ledger_shows_everything_without_script(landing):
 CHOICES = [("paper", "differs"), ("LMArena", "not checkable")]
 
 
-def test_ledger_is_filtered(landing, axe):
-    page, rows = landing()
+def test_ledger_is_filtered(all_claims, axe):
+    page, rows = all_claims()
     judged = ledger.evaluate()
+    contested = judged[judged["verdict"].isin(ledger._CONTESTED)]
     count = page.get_by_role("status")
     chosen = {
         name: page.get_by_role("combobox", name=name, exact=True)
-        for name in ("Party", "Verdict")
+        for name in ("Party", "Verdict", "Kind")
     }
 
-    def reads(part) -> None:
-        assert shown(rows) == list(map(ledger.anchor, part.index))
-        assert count.inner_text() == f"{len(part)} of {len(judged)} claims"
+    def reads(part, number: int | None = None) -> None:
+        assert shown(rows) == list(map(ledger.anchor, ordered(part)))
+        assert count.inner_text() == f"{number or len(part)} of {len(judged)} claims"
         assert fits(page)
 
-    reads(judged)
+    reads(contested, len(judged))
     for party, verdict in CHOICES:
         by_verdict = judged[judged["verdict"] == verdict]
         both = by_verdict[by_verdict["party"] == party]
@@ -515,43 +529,58 @@ def test_ledger_is_filtered(landing, axe):
         chosen["Verdict"].select_option("all")
         reads(judged[judged["party"] == party])
         chosen["Party"].select_option("all")
-        reads(judged)
+        reads(contested, len(judged))
+    chosen["Kind"].select_option("simulation")
+    reads(judged[judged["kind"] == "simulation"])
     chosen["Verdict"].select_option(CHOICES[0][1])
     assert not axe(page, "main")
 
 
-def test_ledger_is_filtered_by_keyboard(landing):
-    page, rows = landing()
+def test_ledger_is_filtered_by_keyboard(all_claims):
+    page, rows = all_claims()
     judged = ledger.evaluate()
     page.get_by_role("combobox", name="Party", exact=True).focus()
-    for column in ("party", "chapter", "verdict"):
-        assert len(shown(rows)) == len(judged)
+    keys = ("party", "chapter", "verdict", "kind")
+    for column in keys:
         page.keyboard.press("ArrowDown")
         value = page.evaluate("document.activeElement.value")
-        expected = judged.index[judged[column] == value]
-        assert len(expected), f"{column}: {value}"
+        expected = ordered(judged[judged[column] == value])
+        assert expected, f"{column}: {value}"
         assert shown(rows) == list(map(ledger.anchor, expected))
-        if column != "verdict":
+        if column != keys[-1]:
             page.keyboard.press("Home")
             page.keyboard.press("Tab")
-    # Next comes the first row that is left, not one that is hidden.
+    # Next come the first part that is left and its first row, none that is hidden.
+    page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     hash_ = page.evaluate("document.activeElement.hash")
     assert hash_ == f"#{ledger.anchor(expected[0])}"
 
 
-def test_ledger_leads_to_the_rows_that_compute_its_claims(landing):
-    page, _ = landing()
-    links = page.locator("table.ledger-all a").filter(visible=True)
+def test_ledger_leads_to_what_computes_its_claims(all_claims):
+    page, _ = all_claims()
+    links = page.locator(".ledger-all a")
     places = links.evaluate_all("links => links.map((a) => a.getAttribute('href'))")
     judged = ledger.evaluate()
     for name, chapter in judged["chapter"].items():
         place = f"{chapter}.html#{ledger.anchor(name)}"
         assert places.count(place) == 1, place
-    # What the first of each chapter leads to is seen when the chapter is read.
-    page.locator(f"table.ledger-all a[href='{place}']").click()
+    # What the first contested one leads to is seen when the chapter is read.
+    first = ordered(judged)[0]
+    place = f"{judged['chapter'][first]}.html#{ledger.anchor(first)}"
+    page.locator(f".ledger-all a[href='{place}']").click()
     page.wait_for_url(f"**/chapters/{place}")
-    assert page.locator("tr:target").get_attribute("id") == ledger.anchor(name)
+    assert page.locator(CLAIM).get_attribute("id") == ledger.anchor(first)
+
+
+def test_ledger_can_be_taken_along_as_a_table(all_claims, site):
+    page, _ = all_claims()
+    link = page.get_by_role("link", name="All claims as a table").get_attribute("href")
+    table = pd.read_csv(site / "chapters" / link, index_col="id", dtype=str)
+    judged = ledger.evaluate()
+    assert list(table.index) == list(judged.index)
+    assert list(table["verdict"]) == list(judged["verdict"])
+    assert table.loc["policy.lmarena-march-2024", "value"] == "2024-03-01"
 
 
 class Outline(HTMLParser):

@@ -145,7 +145,13 @@ def test_jupyterlab_draws_without_complaint(shown):
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize(
     "colour",
-    sorted({*charts.PARTY_COLOURS.values(), *charts.LICENCE_COLOURS.values()}),
+    sorted(
+        {
+            *charts.PARTY_COLOURS.values(),
+            *charts.LICENCE_COLOURS.values(),
+            *charts.CATEGORIES,
+        }
+    ),
 )
 def test_colours_stand_out_from_the_page(page, colour):
     lighter, darker = sorted((luminance(colour), luminance(PAGES[page])))[::-1]
@@ -154,7 +160,9 @@ def test_colours_stand_out_from_the_page(page, colour):
 
 @pytest.mark.parametrize("vision", VISIONS)
 @pytest.mark.parametrize(
-    "palette", [charts.PARTY_COLOURS, charts.LICENCE_COLOURS], ids=["party", "licence"]
+    "palette",
+    [charts.PARTY_COLOURS, charts.LICENCE_COLOURS, dict(enumerate(charts.CATEGORIES))],
+    ids=["party", "licence", "category"],
 )
 def test_colours_differ_for_every_eye(palette, vision):
     # In OKLab, hundredths of the way from black to white.
@@ -171,9 +179,13 @@ def test_scales_name_every_colour():
         stored = scale.to_dict()
         made = dict(zip(stored["domain"], stored["range"], strict=True))
         assert made == colours
-    # Others seldom speak: their colour is kept for them.
-    everyone = {*charts.PARTY_COLOURS.values(), *charts.LICENCE_COLOURS.values()}
-    assert set(charts.CATEGORIES) == everyone - {charts.PARTY_COLOURS["others"]}
+
+
+@pytest.mark.parametrize("colour", charts.CATEGORIES)
+def test_a_colour_of_a_party_or_a_licence_means_nothing_else(colour):
+    usual = VISIONS["usual"]
+    for meant in [*charts.PARTY_COLOURS.values(), *charts.LICENCE_COLOURS.values()]:
+        assert np.linalg.norm(oklab(colour, usual) - oklab(meant, usual)) > 8
 
 
 def linear(colour: str) -> np.ndarray:

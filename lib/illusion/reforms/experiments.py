@@ -25,7 +25,7 @@ from illusion.reforms.measures import AT_A_TIME, BASELINE, MEASURES, PROPOSALS
 from illusion.reforms.scenario import Cast, Rules, World
 
 SEED = 2504
-REPLICATES, OTHER_REPLICATES, GRID_REPLICATES = 52, 16, 16
+REPLICATES, OTHER_REPLICATES, GRID_REPLICATES = 120, 24, 16
 _IDLE = 3  # votes per day of a model that is no longer sampled
 _BOARD = 12  # rows of a board in the grid
 

@@ -57,7 +57,8 @@ LICENCE_COLOURS = {
     "open-weight": "#b07d00",
     "open-source": "#c80078",
 }
-CATEGORIES = ["#3a7bd0", "#d1590a", "#009080", "#c80078", "#b07d00", "#7d6bd6"]
+CATEGORIES = ["#573ffe", "#61a617", "#8b509c", "#c47ead", "#596c2e"]
+"""Colours of whatever is neither a party nor a licence."""
 
 PARTY = alt.Scale(domain=[*PARTY_COLOURS], range=[*PARTY_COLOURS.values()])
 """Colour scale for who says it: the paper, LMArena, others or this book."""
