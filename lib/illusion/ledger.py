@@ -297,7 +297,9 @@ def show_ledger(*names: str) -> None:
         display(_bundle(list(_linked(ledger, pages)), "ledger", ledger), raw=True)
         return
     contested = ledger["verdict"].isin(_CONTESTED)
-    groups = {"Contested, in all chapters": ledger[contested]}
+    groups = {}
+    if contested.any():
+        groups["Contested, in all chapters"] = ledger[contested]
     for chapter, rest in ledger[~contested].groupby("chapter", sort=False):
         groups[str(chapter).replace("-", " ").capitalize()] = rest
     html = ""
@@ -486,6 +488,8 @@ def _row(claim: pd.Series, attributes: str, text: str) -> str:
     if claim["between"]:
         low, high = sorted([claim["ours"], claim["other"]])
         ours = f"{low:.1f} to {_in_words(high, claim['unit'])}"
+    elif pd.notna(claim["other"]):
+        ours += f", or {_in_words(claim['other'], claim['unit'])}"
     if pd.notna(claim["error"]):
         ours += f" (standard error {_in_words(claim['error'], claim['unit'])})"
     published = escape(_in_words(claim["value"], claim["unit"]))

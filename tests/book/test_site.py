@@ -204,7 +204,8 @@ def axe():
           (kinds[kind(e)] ??= []).push(e);
       const some = Object.values(kinds).flatMap((alike) => alike.slice(0, 3));
       some.forEach((e) => { e.dataset.judged = ""; });
-      axe.configure({rules: [{id: "color-contrast", selector: "[data-judged]"}]});
+      axe.configure({rules: [{id: "color-contrast", selector: "[data-judged]"},
+                             {id: "target-size", enabled: true}]});
       const back = [...document.querySelectorAll(".chart-picture")].map((picture) => {
         const drawn = [...picture.childNodes];
         const height = picture.style.minHeight;
@@ -492,8 +493,9 @@ def test_ledger_shows_everything_without_script(all_claims):
     judged = ledger.evaluate()
     contested = judged.index[judged["verdict"].isin(ledger._CONTESTED)]
     assert shown(rows) == list(map(ledger.anchor, contested))
-    for part in page.locator(".ledger-all > details:not([open]) > summary").all():
-        part.click()
+    closed = page.locator(".ledger-all > details:not([open]) > summary")
+    while closed.count():
+        closed.first.click()
     assert shown(rows) == list(map(ledger.anchor, ordered(judged)))
     assert fits(page)
     assert not page.locator(".ledger-filter, main select").count()

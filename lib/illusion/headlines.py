@@ -34,7 +34,8 @@ class Headline:
         Of the line, which starts at zero, in that unit.
     paper, lmarena, ours : mapping of str to str
         For ids of claims, what the number stands for. Of `ours` the number is the one
-        that the ledger has; both of two, if it may be anything between them.
+        that the ledger has, with its 95% interval; both of two, if it may be anything
+        between them.
     instead : mapping of str to str
         What a party says that has no number, by ``"paper"``, ``"LMArena"`` or ``"this
         book"``.
@@ -72,16 +73,18 @@ def show(headlines: Sequence[Headline]) -> None:
         said = "".join(
             f'<div style="--party:{charts.PARTY_COLOURS[party]}">'
             f"<dt>{party[0].upper()}{party[1:]}</dt>"
-            f'<dd>{text}<span class="line" aria-hidden="true">{marks}</span></dd></div>'
+            f"<dd><span>{text}</span>"
+            f'<span class="line" aria-hidden="true">{marks}</span></dd></div>'
             for party, text, marks in rows
         )
         last = [*each.paper, *each.lmarena, *each.ours][-1]
-        place = f"{judged.loc[last, 'chapter']}.ipynb#{ledger.anchor(last)}"
+        chapter = str(judged.loc[last, "chapter"])
+        place = f"{chapter}.ipynb#{ledger.anchor(last)}"
         answer = escape(prose.COMMENT.sub("", each.answer))
         items.append(
-            f"<li><p><b>{escape(each.question)}</b> <small>In {escape(each.unit)}, "
-            f"on a line from 0 to {each.end:g}.</small></p>\n<dl>{said}</dl>\n"
-            f'<p>{answer} <a href="{place}">Where this is computed</a></p></li>'
+            f"<li><p><b>{escape(each.question)}</b> <small>({escape(each.unit)}, 0 to "
+            f"{each.end:g})</small></p>\n<dl>{said}</dl>\n<p>{answer} "
+            f'More in <a href="{place}">{chapter.replace("-", " ")}</a>.</p></li>'
         )
         plain += [each.question, *(f"  {p}: {t}" for p, t, _ in rows), f"  {answer}"]
     html = '<ol class="headlines">\n' + "\n".join(items) + "\n</ol>"
@@ -94,9 +97,9 @@ def _rows(each: Headline, judged: pd.DataFrame) -> Iterator[tuple[str, str, str]
     for party, named in claims.items():
         words, marks = [], ""
         for name, what in named.items():
-            claim = judged.loc[name]
-            ends = [claim["value"]] if party != "this book" else [claim["ours"]]
-            ends += [claim["other"]] * bool(party == "this book" and claim["between"])
+            claim, mine = judged.loc[name], party == "this book"
+            ends = [claim["ours" if mine else "value"]]
+            ends += [claim["other"]] * bool(mine and claim["between"])
             low, high = min(ends), max(ends)
             if not 0 <= low <= high <= each.end:
                 raise ValueError(
@@ -104,11 +107,20 @@ def _rows(each: Headline, judged: pd.DataFrame) -> Iterator[tuple[str, str, str]
                     f"{each.end:g}."
                 )
             number = " to ".join(f"{end:.3g}" for end in sorted(ends))
+            if mine and pd.notna(claim["error"]):
+                within = 1.96 * claim["error"]
+                number += f" ± {within:.2g}"
+                reach = max(0, low - within), min(each.end, high + within)
+                marks += f"<u{_place(*reach, each.end)}></u>"
             words.append(f"{number} {what}".strip())
-            left, width = (f"{100 * x / each.end:.1f}%" for x in (low, high - low))
-            marks += f'<i style="left:{left};width:{width}"></i>'
+            marks += f"<i{_place(low, high, each.end)}></i>"
         if party in each.instead:
             words.append(each.instead[party])
         if not words:
             raise ValueError(f"{each.question} What does {party} say?")
         yield party, escape("; ".join(words)), marks
+
+
+def _place(low: float, high: float, end: float) -> str:
+    """Return where on its line something begins, and how wide it is."""
+    return f' style="left:{100 * low / end:.1f}%;width:{100 * (high - low) / end:.1f}%"'

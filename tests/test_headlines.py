@@ -1,10 +1,12 @@
 """The numbers that people quote: what is shown of them, and what is refused."""
 
+import re
+
 import pytest
 
-from illusion import ledger
-from illusion.telling import charts, headlines
-from illusion.telling.headlines import Headline
+from illusion import headlines, ledger
+from illusion.headlines import Headline
+from illusion.telling import charts
 
 GAIN, LUCK = "best-of-n.paper-final-n20", "best-of-n.lmarena-n50"
 COUNT = "silent.paper-inactive"
@@ -61,6 +63,17 @@ def test_what_may_be_anything_between_two_is_a_bar(shown):
     bundle = shown(line(ours={COUNT: "models"}, end=1000.0))
     assert f"this book: {low:.0f} to {high:.0f} models" in bundle["text/plain"]
     assert f"left:{low / 10:.1f}%;width:{(high - low) / 10:.1f}%" in bundle["text/html"]
+
+
+def test_ours_comes_with_its_interval_as_far_as_the_line_goes(shown):
+    name = "aya.paper-8b-gap"
+    claim = ledger.evaluate().loc[name]
+    reach = 1.96 * claim["error"]
+    assert claim["ours"] < reach
+    bundle = shown(line(ours={name: ""}, paper={name: ""}))
+    assert f"this book: {claim['ours']:.3g} ± {reach:.2g}" in bundle["text/plain"]
+    (bar,) = re.findall(r'<u style="left:(.+?)%;width:(.+?)%">', bundle["text/html"])
+    assert bar == ("0.0", f"{claim['ours'] + reach:.1f}")
 
 
 def test_who_has_no_number_says_something_else(shown):
