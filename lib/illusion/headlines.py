@@ -97,7 +97,7 @@ def _rows(each: Headline, judged: pd.DataFrame) -> Iterator[tuple[str, str, str]
     for party, named in claims.items():
         words, marks = [], ""
         for name, what in named.items():
-            claim, mine = judged.loc[name], party == "this book"
+            claim, mine = judged.loc[name].to_dict(), party == "this book"
             ends = [claim["ours" if mine else "value"]]
             ends += [claim["other"]] * bool(mine and claim["between"])
             low, high = min(ends), max(ends)
