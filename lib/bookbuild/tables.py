@@ -69,20 +69,21 @@ class _TidyOutputs(SphinxPostTransform):
         for node in self.document.findall(nodes.raw):
             if "html" in node["format"].split():
                 tidied = tidy(node.astext())
-                node.children = [nodes.Text(tidied)]
+                node[:] = [nodes.Text(tidied)]
                 node.rawsource = tidied
 
 
 def _write_ledger(app: Sphinx, error: Exception | None) -> None:
     """Write all claims, with what was found of them, as a table."""
-    if error is not None or app.builder.format != "html":
+    pages = Path(app.outdir, tree.CHAPTERS)
+    if error is not None or app.builder.format != "html" or not pages.exists():
         return
     judged, numbers = ledger.evaluate(), ["value", "ours", "other"]
     for number in numbers:
         days = judged.loc[judged["unit"] == "date", number].dropna()
         judged[number] = judged[number].astype(object)
         judged.loc[days.index, number] = [dt.date.fromordinal(int(d)) for d in days]
-    judged.to_csv(Path(app.outdir, tree.CHAPTERS, LEDGER))
+    judged.to_csv(pages / LEDGER)
 
 
 def setup(app: Sphinx) -> None:

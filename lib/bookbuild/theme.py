@@ -7,7 +7,9 @@ checks, and need no script to be right.
 
 import re
 from collections.abc import Iterable
+from html import escape, unescape
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from docutils import nodes
@@ -28,11 +30,43 @@ PLACEHOLDER = "https://github.com/example/"
 """No page links a repository at an address that begins so."""
 
 
+_LONG, _DESCRIPTION = 80, 200
+"""Characters of a paragraph that says something, and of a page's description."""
+
+
 def link_repository(app: Sphinx, config: Config) -> None:
     """Offer to edit a page and to open an issue, once there is a repository."""
     options = config.html_theme_options
     linked = not options["repository_url"].startswith(PLACEHOLDER)
     options |= {"use_edit_page_button": linked, "use_issues_button": linked}
+
+
+def _introduce(
+    app: Sphinx, name: str, template: str, context: dict, tree: nodes.document | None
+) -> None:
+    """Say in a page's head what it is about, for search engines and previews."""
+    paragraphs = tree.findall(nodes.paragraph) if tree else []
+    texts = [
+        "".join(
+            part.astext()
+            for part in paragraph.findall(nodes.Text)
+            if not isinstance(part.parent, nodes.raw)
+        ).removeprefix("The claim.")
+        for paragraph in paragraphs
+        if not isinstance(paragraph.parent, nodes.citation)
+    ]
+    about = next((text for text in texts if len(text) > _LONG), "")
+    about = shorten(about, _DESCRIPTION, placeholder=" …")
+    title = unescape(re.sub("<[^>]+>", "", context.get("title", "")))
+    told = {"title": title, "description": about}
+    told |= {"type": "article", "site_name": app.config.html_title}
+    tags = [f'<meta name="description" content="{escape(about)}">'] if about else []
+    tags += [
+        f'<meta property="og:{key}" content="{escape(text)}">'
+        for key, text in told.items()
+        if text
+    ]
+    context["metatags"] = "\n".join([context.get("metatags", ""), *tags])
 
 
 def _visit_citation(self: Any, node: nodes.citation) -> None:
@@ -111,6 +145,7 @@ def setup(app: Sphinx) -> None:
     """Put the templates before the theme's, and replace what none can reach."""
     app.config.templates_path.insert(0, str(TEMPLATES))
     app.connect("config-inited", link_repository)
+    app.connect("html-page-context", _introduce)
     depart = HTML5Translator.depart_citation
     app.add_node(nodes.citation, override=True, html=(_visit_citation, depart))
     folded = (_visit_folded, depart_HideCellInput)

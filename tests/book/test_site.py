@@ -89,6 +89,10 @@ PLAIN_CODE = """() => document.querySelectorAll("pre, code:not(:has(a))")
 HEIGHTS = """() => [...document.querySelectorAll(".chart-picture")]
   .map((picture) => picture.getBoundingClientRect().height)"""
 
+# One template makes the entries of the library: some of them speak for all.
+SOME_ENTRIES = """() => document.querySelectorAll("dl.py:not(dl.py dl.py)")
+  .forEach((entry, place) => { if (place >= 12) entry.remove(); })"""
+
 # What the charts have become, and by how much what is below them has moved.
 LIVE = f"""(before) => {{
   const after = ({HEIGHTS})();
@@ -294,6 +298,7 @@ def test_page_reads_well(watch, address, axe, name, way):
             wrong.append(f"{anchor} is not marked")
     if SHORTEST.stem not in name:
         page.evaluate(PLAIN_CODE)
+    page.evaluate(SOME_ENTRIES)
 
     def judge(part: str, when: str, *, rest: bool) -> None:
         wrong.extend(f"{when}: {v}" for v in axe(page, part, rest=rest))
@@ -583,6 +588,24 @@ def test_ledger_can_be_taken_along_as_a_table(all_claims, site):
     assert list(table.index) == list(judged.index)
     assert list(table["verdict"]) == list(judged["verdict"])
     assert table.loc["policy.lmarena-march-2024", "value"] == "2024-03-01"
+
+
+def test_every_page_says_in_its_head_what_it_is_about(site):
+    book, titles, told = tree.read()["title"], [], []
+    for name in PAGES:
+        head = (site / name).read_text(encoding="utf-8").partition("</head>")[0]
+        (title,) = re.findall("<title>(.*?)</title>", head)
+        # The book's name stands there once, and alone on the first page.
+        assert title.lower().count(book.lower()) == 1, name
+        about = re.findall('<meta (?:name|property)="(.+?)" content="(.+?)">', head)
+        tags = dict(about)
+        assert tags["og:site_name"] == book
+        assert tags.get("og:description") == tags.get("description"), name
+        assert "index" in name or title.startswith(tags["og:title"]), name
+        titles.append(title)
+        told.append(tags.get("description", name))
+        assert len(told[-1]) <= 200, name
+    assert len(set(titles)) == len(set(told)) == len(PAGES)
 
 
 class Outline(HTMLParser):

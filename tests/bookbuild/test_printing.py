@@ -96,7 +96,7 @@ def links(reader: PdfReader) -> list:
 def test_pages_are_as_many_as_their_text_needs(printed):
     pages = {name: len(reader.pages) for name, reader in printed.items()}
     assert list(pages) == [*(Path(name).stem for name in NAMES), "book"]
-    assert 6 <= pages["index"] <= 16
+    assert 3 <= pages["index"] <= 9
     assert 5 <= pages[CHAPTER] <= 12
     # The title and the contents; a chapter alone has also what it cites.
     alone = sum(pages.values()) - pages["book"]
@@ -136,23 +136,22 @@ def resources(reader: PdfReader, kind: str):
 
 
 def test_charts_are_vectors_and_complete(printed, texts, site):
-    for name in ("index", CHAPTER):
-        images = [
-            part
-            for part in resources(printed[name], "/XObject")
-            if part["/Subtype"] == "/Image"
-        ]
-        assert not images, f"{name}: {len(images)} pictures made of pixels"
-        figures = read(site, f"chapters/{name}").select("figure.chart-figure")
-        assert figures
-        for figure in figures:
-            caption = figure.select_one(".caption-text").get_text()
-            text = texts[name][place(texts[name], caption) - 1]
-            # Vega hides the labels that would stand on others.
-            shown = figure.select('.chart-wide svg text:not([opacity="0"])')
-            words = [word.get_text() for word in shown]
-            missing = [word for word in words if squeezed(word) not in text]
-            assert not missing, f"{name}, {caption}: {missing}"
+    images = [
+        part
+        for part in resources(printed[CHAPTER], "/XObject")
+        if part["/Subtype"] == "/Image"
+    ]
+    assert not images, f"{len(images)} pictures made of pixels"
+    figures = read(site, f"chapters/{CHAPTER}").select("figure.chart-figure")
+    assert figures
+    for figure in figures:
+        caption = figure.select_one(".caption-text").get_text()
+        text = texts[CHAPTER][place(texts[CHAPTER], caption) - 1]
+        # Vega hides the labels that would stand on others.
+        shown = figure.select('.chart-wide svg text:not([opacity="0"])')
+        words = [word.get_text() for word in shown]
+        missing = [word for word in words if squeezed(word) not in text]
+        assert not missing, f"{caption}: {missing}"
 
 
 def test_fonts_are_embedded(printed):

@@ -11,6 +11,7 @@ import altair as alt
 import pandas as pd
 import pydata_sphinx_theme
 import pytest
+import sphinx
 import sphinx_book_theme
 import yaml
 from bs4 import BeautifulSoup
@@ -255,8 +256,8 @@ def test_a_template_stands_before_one_of_the_theme(path):
     """A theme that renames a template or a block would bring back its own."""
     found = [
         file
-        for package in (pydata_sphinx_theme, sphinx_book_theme)
-        for file in Path(package.__file__).parent.glob(f"theme/*/**/{path.name}")
+        for package in (pydata_sphinx_theme, sphinx_book_theme, sphinx)
+        for file in Path(package.__file__).parent.glob(f"theme*/*/**/{path.name}")
         if file.match(f"*/{path}") or file.parent.name == "components"
     ]
     assert found
