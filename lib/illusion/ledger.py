@@ -267,18 +267,16 @@ def value(name: str) -> float:
 def show_settled() -> None:
     """Show the claims that this run has settled, folded, each linked to its cell."""
     ledger = _judged(_said().loc[[name for name in _said().index if name in _here]])
-    bundle = _bundle(list(_linked(ledger, "")), "ledger", ledger)
-    summary = f"<summary>All claims of this chapter: {_count(ledger)}</summary>"
-    html = f'<details class="settled">{summary}\n{bundle["text/html"]}\n</details>'
-    display(bundle | {"text/html": html}, raw=True)
+    rows = list(_linked(ledger, ""))
+    display(_folded("All claims of this chapter", rows, ledger), raw=True)
 
 
 def show_ledger(*names: str) -> None:
     """Show claims, each linked to the cell that settles it.
 
-    All claims stand in folded parts: first those that are contested (an assumption or a
-    definition decides, our number differs, or our interval contains both answers), then
-    the rest by chapter.
+    Those that are named stand in one folded table, all in several: first those that are
+    contested (an assumption or a definition decides, our number differs, or our
+    interval contains both answers), then the rest by chapter.
 
     Parameters
     ----------
@@ -294,7 +292,8 @@ def show_ledger(*names: str) -> None:
     ledger = _chosen(names) if names else evaluate()
     pages = ledger["chapter"] + ".ipynb"
     if names:
-        display(_bundle(list(_linked(ledger, pages)), "ledger", ledger), raw=True)
+        rows = list(_linked(ledger, pages))
+        display(_folded("In the ledger", rows, ledger), raw=True)
         return
     contested = ledger["verdict"].isin(_CONTESTED)
     groups = {}
@@ -507,6 +506,14 @@ def _row(claim: pd.Series, attributes: str, text: str) -> str:
     body = "".join(f'<td data-label="{k}"{_LEFT}>{v}</td>' for k, v in cells.items())
     head = f'<th scope="row"{_LEFT}>{text}<br><small>{said}</small></th>'
     return f"<tr{attributes}>{head}{body}</tr>"
+
+
+def _folded(name: str, rows: list[str], ledger: pd.DataFrame) -> dict[str, Any]:
+    """Write rows as a table that is folded away."""
+    bundle = _bundle(rows, "ledger", ledger)
+    summary = f"<summary>{name}: {_count(ledger)}</summary>"
+    html = f'<details class="settled">{summary}\n{bundle["text/html"]}\n</details>'
+    return bundle | {"text/html": html}
 
 
 def _count(ledger: pd.DataFrame) -> str:
