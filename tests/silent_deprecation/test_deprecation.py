@@ -89,16 +89,6 @@ def test_search_needs_two_unknown_classes():
 # Activity.
 
 
-def test_counts_of_the_inactive():
-    models = pd.DataFrame(
-        {"votes_last_30d": [-5, 0, 3, 900], "votes_last_51d": [-1, 4, 40, 1000],
-         "votes": 1}
-    )  # fmt: skip
-    counts = deprecation.inactive_counts(models, np.array([0, 3, 1000]))
-    assert counts["window"].tolist() == ["30 days"] * 3 + ["51 days"] * 3
-    assert counts["inactive"].tolist() == [2, 3, 4, 1, 1, 4]
-
-
 def test_fewest_that_turn_a_comparison():
     size = pd.Series({"proprietary": 10, "open-weight": 6, "open-source": 4})
     turn = deprecation.fewest_to_turn

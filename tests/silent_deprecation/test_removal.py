@@ -222,20 +222,6 @@ def test_scores_that_no_model_gives_are_found_out():
         removal.hausman(battles.PairCounts.from_wins(wins), ["z"])
 
 
-def test_random_removals():
-    counts = log(200)
-    first = removal.random_removals(counts, 2, 5, np.random.default_rng(7))
-    again = removal.random_removals(counts, 2, 5, np.random.default_rng(7))
-    pd.testing.assert_frame_equal(first, again)
-    some = np.random.default_rng(7).choice(counts.models, 2, replace=False)
-    moved = removal.without(counts, some)
-    assert first["rms"][0] == pytest.approx((moved["change"] ** 2).mean() ** 0.5)
-    outside = (moved["change"].abs() > moved["half_width"]).sum()
-    assert first["outside"][0] == outside
-    nothing = removal.without(counts, [])
-    assert nothing["change"].abs().max() < 1e-8
-
-
 def test_unknown_or_needed_models_cannot_be_removed():
     chain = battles.PairCounts.from_wins(
         {("a", "b"): 3, ("b", "a"): 2, ("b", "c"): 3, ("c", "b"): 2}

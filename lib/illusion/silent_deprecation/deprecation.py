@@ -88,30 +88,6 @@ def class_splits(
     return [pd.DataFrame(split, printed.index, names) for split in splits]
 
 
-def inactive_counts(models: pd.DataFrame, most: np.ndarray) -> pd.DataFrame:
-    """Count the models that gained few votes, for every window and threshold.
-
-    Parameters
-    ----------
-    models : DataFrame
-        As :func:`illusion.record.models` returns it.
-    most : ndarray, shape (thresholds,)
-        Votes gained in the window, the most that counts as inactive.
-
-    Returns
-    -------
-    DataFrame
-        ``window`` (days, as text), ``most`` and ``inactive`` (models). A model
-        hidden from the board keeps its last count, and so gains nothing.
-    """
-    gains = models.filter(regex=r"^votes_last_\d+d$")
-    rows = [
-        (f"{name[11:-1]} days", at_most, int((gains[name] <= at_most).sum()))
-        for name, at_most in product(map(str, gains), most)
-    ]
-    return pd.DataFrame(rows, columns=["window", "most", "inactive"])
-
-
 def fewest_to_turn(gone: pd.Series, models: pd.Series, unseen: int) -> int:
     """Find how many unseen open models it takes to make the proprietary ones go more.
 

@@ -373,37 +373,3 @@ def _pull(
         np.add.at(information, (one, other), sign * weight)
     inverse = np.linalg.pinv(information, hermitian=True) * ELO
     return (inverse[:, a] - inverse[:, b]) * of, p
-
-
-def random_removals(
-    counts: PairCounts, n: int, times: int, rng: np.random.Generator
-) -> pd.DataFrame:
-    """Remove models at random, many times, and measure how far the others move.
-
-    Parameters
-    ----------
-    counts : PairCounts
-    n : int
-        Models to remove.
-    times : int
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    DataFrame
-        One row per removal: ``rms``, the root mean square change (Elo points), and
-        ``outside``, the models that leave their interval.
-
-    Raises
-    ------
-    NoRankingError
-        As for :func:`without`.
-    """
-    before, rows = ratings.fit(counts), []
-    for _ in range(times):
-        some = rng.choice(counts.models, n, replace=False)
-        after = ratings.fit(counts.only(set(counts.models) - set(some)))
-        moved = _compared(before, after)
-        rms = np.sqrt((moved["change"] ** 2).mean())
-        rows.append((rms, (moved["change"].abs() > moved["half_width"]).sum()))
-    return pd.DataFrame(rows, columns=["rms", "outside"])
