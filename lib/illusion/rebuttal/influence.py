@@ -526,10 +526,19 @@ def _fit(counts: PairCounts, start: Peak | None = None) -> Peak:
 
 
 def _first(holds: Callable[[int], bool], guess: int) -> int:
-    """Find the smallest positive integer for which a monotone condition holds."""
-    low, high = 0, max(guess, 1)
-    while not holds(high):
-        low, high = high, 2 * high
+    """Find the smallest positive integer for which a monotone condition holds.
+
+    Steps away from the guess double, since most guesses are close.
+    """
+    low, high, step = 0, max(guess, 1), 1
+    if holds(high):
+        while (below := high - step) > 0 and holds(below):
+            high, step = below, 2 * step
+        low = max(low, below)
+    else:
+        while not holds(high + step):
+            low, step = high + step, 2 * step
+        low, high = max(low, high), high + step
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle, high)
