@@ -121,11 +121,13 @@ def running(name: str) -> str:
 
 
 def _code(name: str, cell: nbformat.NotebookNode) -> Reading:
-    """Count a cell; a quiz is read like prose."""
+    """Count a cell; a quiz is read like prose, and what is folded is not read."""
     if cell.source.startswith("quiz.show("):
         return Reading(words=_words(quiz.to_text(quiz.load(name))))
     drawn = sum(charts.MIME in output.get("data", {}) for output in cell.outputs)
-    lines = sum(bool(line.strip()) for line in cell.source.splitlines())
+    folded = "hide-input" in cell.metadata.get("tags", [])
+    shown = "" if folded else cell.source
+    lines = sum(bool(line.strip()) for line in shown.splitlines())
     return Reading(lines=lines, charts=drawn)
 
 
