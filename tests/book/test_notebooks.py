@@ -11,7 +11,7 @@ from pathlib import Path
 import nbclient
 import nbformat
 import pytest
-from conftest import CHAPTERS
+from conftest import CHAPTERS, ROOT
 
 from bookbuild import kernels
 from illusion.telling import prose
@@ -340,3 +340,15 @@ def test_a_fault_is_found(sample, damage, fault):
 
 def test_caption_is_marked_for_the_build(sample):
     assert FIGURE_MIME in sample.cells[2].outputs[1].data
+
+
+def test_instructors_have_minutes_and_a_key_for_each_exercise():
+    page = (ROOT / "chapters" / "instructors.md").read_text("utf-8")
+    table = page.partition("## Exercises: minutes")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\|[^|]*\| ([^|]+?) \| (\d+) \| ([^|]+?) \|$", table, re.M)
+    asked = re.compile(r"^### Exercise: (.+?) \((?!discuss)\w+\)<!--#ex-", re.M)
+    titles = {
+        t for p in CHAPTERS for c in read(p).cells for t in asked.findall(c.source)
+    }
+    assert sorted(title for title, _, _ in listed) == sorted(titles)
+    assert all(5 <= int(minutes) <= 40 for _, minutes, _ in listed)
