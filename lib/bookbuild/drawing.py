@@ -80,17 +80,20 @@ def sized(spec: Spec, width: int) -> Spec:
             view["width"] = max(_MIN_VIEW, int(view_width))
         return svg_size(to_svg(json.dumps(spec, sort_keys=True)))[0]
 
-    # Measured where the views, and not the legend, make the chart's width.
-    wide = total(width)
-    slope = (total(width + 100) - wide) / 100 or 1
-    view_width = width - (wide - width) / slope
+    # Measured far out, where the views, and not the legend, make the chart's width.
+    far = width + 400
+    wide = total(far)
+    slope = (total(far + 100) - wide) / 100 or 1
+    view_width = far - (wide - width) / slope
     for columns in (None, 3, 2, 1) if narrow else (None,):
         if columns:
             config["legend"] = {**config.get("legend", {}), "columns": columns}
         drawn = total(view_width)
         if drawn <= width + 2:
             break
-    total(view_width + (width - drawn) / slope if drawn < width else view_width)
+    # What stands beside the views, such as a word at a point, need not be linear.
+    if abs(total(view_width + (width - drawn) / slope) - width) > abs(drawn - width):
+        total(view_width)
     return spec
 
 
