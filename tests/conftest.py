@@ -78,7 +78,8 @@ def timed(reports: Iterable, cells: Mapping[str, int]) -> dict[str, float]:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Keep how long the notebooks ran: the site says so under their titles."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is None or hasattr(session.config, "workerinput"):
+    cache = getattr(session.config, "cache", None)
+    if not (reporter and cache) or hasattr(session.config, "workerinput"):
         return
     passed = [*reporter.stats.get("passed", []), *reporter.stats.get("", [])]
     reports = [report for report in passed if ".ipynb::" in report.nodeid]
@@ -89,7 +90,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if new := timed(reports, cells):
         from bookbuild.reading import RUNS  # brings Sphinx, which is slow to load
 
-        key, cache = RUNS.removeprefix(".pytest_cache/v/"), session.config.cache
+        key = RUNS.removeprefix(".pytest_cache/v/")
         cache.set(key, {**cache.get(key, {}), **new})
 
 
