@@ -306,6 +306,7 @@ def after_listing(
     horizons: Sequence[int] = (14, 30, 60, 90),
     *,
     listed_by: str | None = None,
+    since: int = 0,
     off: int = 8,
     age: int = 60,
     votes: int = 8_000,
@@ -317,26 +318,29 @@ def after_listing(
     copies : DataFrame
         As :func:`boards` returns them. Models of the first copy are not new.
     horizons : sequence of int
-        Days after a model's first copy.
+        Days over which a score is followed.
     listed_by : str, optional
         Last day on which a followed model was first seen; that of the last copy unless
         given.
+    since : int
+        Days after a model's first copy from which on it is followed.
     off : int
-        Days by which the nearest copy with the model may miss a horizon.
+        Days by which the nearest copy with the model may miss the first day or the
+        last.
     age, votes : int
-        Days on the board and votes that make a model established on the day of another
-        one's listing; models of the first copy count as old.
+        Days on the board and votes that make a model established on the day from which
+        another one is followed; models of the first copy count as old.
 
     Returns
     -------
     DataFrame
         A row per new model and horizon, sorted by both: ``model``, ``organisation``,
-        ``first_date``, ``horizon_days``, ``score0`` and ``votes0`` on that day,
-        ``score1`` and ``votes1`` at the horizon, ``ref_mean`` (mean change of the
-        established over the same days), ``adj`` (change beyond that), ``se0`` (standard
-        error of ``score0`` for its votes, by the median constant of
-        :func:`width_constants`) and ``frac_new`` (share of the votes at the horizon
-        that are newer than the listing).
+        ``first_date`` (of its first copy), ``horizon_days``, ``score0`` and ``votes0``
+        on that day or, if given, `since` days later, ``score1`` and ``votes1`` at the
+        horizon, ``ref_mean`` (mean change of the established over the same days),
+        ``adj`` (change beyond that), ``se0`` (standard error of ``score0`` for its
+        votes, by the median constant of :func:`width_constants`) and ``frac_new``
+        (share of the votes at the horizon that are newer than ``votes0``).
     """
     organisation = _about(copies)["organisation"]
     score = copies.pivot_table("score", "board", "model")
@@ -346,21 +350,25 @@ def after_listing(
     new = first[~old & (first <= (listed_by or score.index[-1]))]
     per_vote = width_constants(copies)["median"]["all"] / 1.96
     rows = []
-    for model, day in new.items():
+    for model, listed in new.items():
         held = count[model]
-        established = (old | (day - first >= pd.Timedelta(days=age))) & (
-            count.loc[day] >= votes
-        )
+        has = pd.DatetimeIndex(held.dropna().index)
+        begins = listed + pd.Timedelta(days=since)
+        day = _nearest(has, begins)
+        if abs((day - begins).days) > off:
+            continue
+        aged = old | (day - first >= pd.Timedelta(days=age))
+        established = aged & (count.loc[day] >= votes) & (first.index != model)
         for horizon in horizons:
             target = day + pd.Timedelta(days=horizon)
-            then = _nearest(pd.DatetimeIndex(score[model].dropna().index), target)
+            then = _nearest(has, target)
             if abs((then - target).days) > off:
                 continue
             change = score.loc[then] - score.loc[day]
             row = {
                 "model": model,
                 "organisation": organisation[model],
-                "first_date": day,
+                "first_date": listed,
                 "horizon_days": horizon,
                 "score0": score.loc[day, model],
                 "score1": score.loc[then, model],

@@ -5,59 +5,14 @@ luck, times the share of the votes that are fresh. Models of one provider are no
 independent, so whatever is said of all models has its error from providers.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from illusion.clustered import Estimate, holm, ratio
+
 FIRST = "2024-07-07"
 """Models first seen on this day, after a gap in the copies, may be older."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """An estimate with an interval that allows for providers.
-
-    Attributes
-    ----------
-    value, standard_error : float
-    low, high : float
-        Ends of the 95% interval, by Student's t.
-    groups : int
-        Independent groups behind it.
-    """
-
-    value: float
-    standard_error: float
-    low: float
-    high: float
-    groups: int
-
-
-def ratio(top: pd.Series, bottom: pd.Series, group: pd.Series) -> Estimate:
-    """Estimate a ratio of two sums over observations that come in groups.
-
-    Parameters
-    ----------
-    top, bottom : Series
-        A row per observation; the `bottom` of ones gives the mean of `top`.
-    group : Series
-        Observations of one group may depend on each other in any way.
-
-    Returns
-    -------
-    Estimate
-        Weighted least squares of top / bottom on a constant, the weights `bottom`;
-        standard error from the groups' sums of residuals (Liang and Zeger 1986),
-        times the root of G / (G - 1), and t with G - 1 degrees of freedom for G groups.
-    """
-    value = top.sum() / bottom.sum()
-    sums = (top - value * bottom).groupby(group).sum()
-    n = len(sums)
-    error = np.sqrt((sums**2).sum() * n / (n - 1)) / bottom.sum()
-    half = stats.t(n - 1).ppf(0.975) * error
-    return Estimate(value, error, value - half, value + half, n)
 
 
 def luck(after: pd.DataFrame) -> Estimate:
@@ -133,22 +88,3 @@ def mean_changes(change: pd.Series, group: pd.Series) -> pd.DataFrame:
         p=2 * t.sf(np.abs(table["mean"] / table["sem"])),
     )
     return table.assign(holm=holm(table["p"])).sort_values("p")
-
-
-def holm(p: pd.Series) -> pd.Series:
-    """Correct p-values for looking at many, by Holm's (1979) procedure.
-
-    Parameters
-    ----------
-    p : Series
-        Probabilities.
-
-    Returns
-    -------
-    Series
-        In the order of `p`. Whatever is called shown below 0.05 here holds a
-        false finding with a probability of at most 0.05, all looks together.
-    """
-    ordered = p.sort_values()
-    left = np.arange(len(ordered), 0, -1)
-    return (ordered * left).cummax().clip(upper=1).reindex(p.index)

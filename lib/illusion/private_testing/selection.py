@@ -17,6 +17,9 @@ from scipy.optimize import root_scalar
 from scipy.special import log_ndtr
 from scipy.stats import gamma, norm
 
+from illusion.extremes import FAR as _FAR
+from illusion.extremes import STEPS_PER_SD as _STEPS_PER_SD
+from illusion.extremes import maximum_moments, require_counts
 from illusion.rating.likelihood import ELO
 from illusion.rating.ratings import (
     elo_difference,
@@ -26,10 +29,6 @@ from illusion.rating.ratings import (
     win_probability,
 )
 
-# An integral over a smooth density that falls off at both ends: the trapezoid rule
-# is exact to rounding once the steps are a fraction of the narrowest part.
-_STEPS_PER_SD = 24
-_FAR = 10  # standard deviations, beyond which nothing is left to integrate
 _ATOMS = 2_000  # equally likely values that stand for a skewed distribution
 _POOL_VOTES = 20_000  # between every two opponents of a simulated board
 
@@ -109,7 +108,7 @@ def expected_maximum(n: int | np.ndarray) -> float | np.ndarray:
     ValueError
         An n below 1.
     """
-    return _normal_maximum(n)[0]
+    return maximum_moments(n)[0]
 
 
 def maximum_sd(n: int | np.ndarray) -> float | np.ndarray:
@@ -131,7 +130,7 @@ def maximum_sd(n: int | np.ndarray) -> float | np.ndarray:
     ValueError
         An n below 1.
     """
-    first, second = _normal_maximum(n)
+    first, second = maximum_moments(n)
     return np.sqrt(second - np.square(first))
 
 
@@ -277,7 +276,7 @@ def best_of_skewed(n: int, skill_sd: float, error: float, skewness: float) -> Ch
             f"skill_sd={skill_sd} and error={error} must be positive and "
             f"skewness={skewness} not 0; best_of has the other cases."
         )
-    _require_counts(np.array(n))
+    require_counts(np.array(n))
     shape = 4 / skewness**2
     middle = (np.arange(_ATOMS) + 0.5) / _ATOMS
     skill = gamma(shape).ppf(middle)
@@ -331,7 +330,7 @@ def fading(
     if not keep:
         return Fading(np.zeros_like(fresh_variance)[()], np.sqrt(fresh_variance)[()])
     spread = _spread(skill_sd, error)
-    first, second = _normal_maximum(n)
+    first, second = maximum_moments(n)
     luck = np.square(error / spread)
     # The chosen estimate's error is luck * (estimate - mean), plus what regression
     # leaves unexplained.
@@ -362,7 +361,7 @@ def fit_spread(n: np.ndarray, gain: np.ndarray, repetitions: int) -> SpreadFit:
     ValueError
         An n below 1.
     """
-    first, second = _normal_maximum(n)
+    first, second = maximum_moments(n)
     variance = (second - first**2) / repetitions  # for a spread of 1
     information = (first**2 / variance).sum()
     spread = (first * gain / variance).sum() / information
@@ -398,7 +397,7 @@ def chance_ahead(n: int, other: int, behind: float, sd: float) -> float:
     ValueError
         A family without variants, or an sd that is not positive.
     """
-    _require_counts(np.array([n, other]))
+    require_counts(np.array([n, other]))
     if not sd > 0:
         raise ValueError(f"sd={sd} must be positive: it is a spread, in Elo points.")
     gap = behind / sd
@@ -543,24 +542,6 @@ def simulate_boards(
         published[replicate] = score[len(pool) + chosen]
         skills[replicate] = skill[chosen]
     return Choice(published, skills)
-
-
-def _normal_maximum(n: int | np.ndarray) -> tuple:
-    """First and second moment of the largest of n standard normals."""
-    n = np.asarray(n)
-    _require_counts(n)
-    z = np.linspace(-_FAR, _FAR, 2 * _FAR * _STEPS_PER_SD + 1)
-    many = n[..., None]
-    density = np.exp(np.log(many) + norm.logpdf(z) + (many - 1) * log_ndtr(z))
-    step = z[1] - z[0]
-    # Odd terms cancel only to rounding where n is 1.
-    first = np.where(n == 1, 0.0, (density * z).sum(axis=-1) * step)
-    return first[()], ((density * z**2).sum(axis=-1) * step)[()]
-
-
-def _require_counts(n: np.ndarray) -> None:
-    if np.any(n < 1):
-        raise ValueError(f"n={n} must be at least 1: somebody publishes something.")
 
 
 def _spread(skill_sd: float | np.ndarray, error: float | np.ndarray) -> np.ndarray:
