@@ -92,6 +92,9 @@ def test_the_fall_of_the_marked_is_found_and_dated(board):
     # All of it within 15 days: later nothing is left, and others never moved.
     placebo = preliminary.placebo(copies)
     assert placebo["difference"].tolist() == pytest.approx([0] * 4, abs=0.01)
+    # Luck of which fresh votes take away their share would go on falling a little.
+    assert (placebo["predicted"].iloc[:2] < 0).all()
+    assert placebo["predicted"].iloc[2:].tolist() == [0, 0]
     few = copies["votes"].where(copies["board"] > START, 7_000)
     with pytest.raises(ValueError, match="has older models on the board"):
         preliminary.placebo(copies.assign(votes=few))
@@ -160,8 +163,23 @@ def test_marks_are_counted_by_provider(board):
     assert table["marked"].is_monotonic_decreasing
     own = [name for name in mark if mark[name] and name.startswith("p3-")]
     assert table.loc["p3", "marked"] == len(own)
+    assert table.loc["p3", "share"] == len(own) / table.loc["p3", "listed"]
+
+
+def test_marks_are_lifted(board):
+    copies, mark = board(7)
+    table = preliminary.lifted(copies).set_index("model")
+    assert set(table.index) == {name for name in mark if mark[name]}
     # Four copies with the mark, five days apart.
-    assert table["days"].dropna().unique().tolist() == [20]
+    known = table.dropna(subset="lifted")
+    assert known["days"].unique().tolist() == [20]
+    votes = copies.set_index(["model", "board"])["votes"]
+    for name, row in known.iterrows():
+        gained = votes[name, row["lifted"]] - votes[name, row["first_date"]]
+        assert row["fresh_votes"] == gained > 0
+    still = copies["preliminary"].where(copies["model"] != known.index[0], 1)
+    again = preliminary.lifted(copies.assign(preliminary=still)).set_index("model")
+    assert again.loc[known.index[0], ["lifted", "days", "votes1"]].isna().all()
 
 
 def test_what_is_no_comparison_is_refused(board):

@@ -228,6 +228,9 @@ def variations(
         - ``all votes fresh``: both kinds change in proportion to the share of fresh
           votes, and the difference is that at a share of one.
         - ``standard errors``: in units of the standard error at listing.
+        - ``all votes fresh, standard errors``: both; the luck of the marked at their
+          listing, the quantity that :mod:`illusion.afterwards.size` calls a(N) if all
+          variants are alike.
         - ``no recounts``: without models followed into a month of :data:`RECOUNTED`.
         - ``one rating model``: without those followed across :data:`NEW_MODEL`.
         - ``median``: of medians; the interval resamples providers (percentiles).
@@ -243,8 +246,7 @@ def variations(
     mark, of = after[["marked"]].astype(float), after["organisation"]
     quarter = pd.get_dummies(after["first_date"].dt.quarter, drop_first=True)
     alike = pd.concat([mark, after["score0"], quarter], axis="columns").astype(float)
-    fresh = after["frac_new"]
-    scaled = pd.DataFrame({"marked": mark["marked"] * fresh, "fresh": fresh})
+    fresh, scaled = after["frac_new"], _by_fresh_votes(after)
     errors = after["adj"] / after["se0"]
     both = after.groupby("organisation")["marked"].transform("nunique") == 2
     few, n = fresh <= fresh.median(), len(after)
@@ -268,14 +270,23 @@ def variations(
             coefficient(after["adj"], scaled, of, constant=False), n
         ),
         "standard errors": _row(coefficient(errors, mark, of), n),
+        "all votes fresh, standard errors": _row(
+            coefficient(errors, scaled, of, constant=False), n
+        ),
         "no recounts": _row(difference(after[~recounted]), (~recounted).sum()),
         "one rating model": _row(difference(after[~across]), (~across).sum()),
         "median": _medians(after, rng, times),
     }
     rows |= _without_one(after)
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("variation")
-    unit = {"standard errors": "standard errors"}
-    return table.assign(unit=[unit.get(name, "Elo points") for name in table.index])
+    in_errors = table.index.str.endswith("standard errors")
+    return table.assign(unit=np.where(in_errors, "standard errors", "Elo points"))
+
+
+def _by_fresh_votes(after: pd.DataFrame) -> pd.DataFrame:
+    """Return the share of fresh votes, that of the marked first."""
+    fresh = after["frac_new"]
+    return pd.DataFrame({"marked": fresh.where(after["marked"], 0), "fresh": fresh})
 
 
 def _row(found: Estimate, models: int) -> dict[str, float]:
@@ -351,7 +362,8 @@ def placebo(
     -------
     DataFrame
         Indexed by ``placebo``: ``difference``, ``low``, ``high``, ``p``, ``models``,
-        ``providers`` as in :func:`variations`. The rows:
+        ``providers`` as in :func:`variations`, and ``predicted``, what would be left
+        for these days of the luck that ``all votes fresh`` finds. The rows:
 
         - ``N days after listing``: the same models, from that day on.
         - ``older models of the provider``: for each new model, the mean change of its
@@ -360,18 +372,26 @@ def placebo(
         - ``models years old of the provider``: the same with those that stood on the
           board by `aged` under the same name.
 
-        Selection at listing predicts no difference in any of them.
+        Votes after the first months take a little more of any luck away, so that what
+        is predicted for the first rows is small and not zero; for others' models it is.
 
     Raises
     ------
     ValueError
         As for :func:`marked` and :func:`difference`, or no older models.
     """
-    found = {}
+    after, found, predicted = follow(copies, [horizon]), {}, []
+    luck = coefficient(
+        after["adj"], _by_fresh_votes(after), after["organisation"], constant=False
+    )
+    at_listing = copies.sort_values("board").groupby("model")["votes"].first()
     for since in later:
-        after = follow(copies, [horizon], since=since)
-        found[f"{since} days after listing"] = difference(after), len(after)
-    after = follow(copies, [horizon])
+        then = follow(copies, [horizon], since=since)
+        found[f"{since} days after listing"] = difference(then), len(then)
+        share = then["model"].map(at_listing) * (
+            1 / then["votes0"] - 1 / then["votes1"]
+        )
+        predicted.append(luck.value * share[then["marked"]].mean())
     first = copies[copies["board"] == copies["board"].min()]
     ever = set(copies["model"][copies["preliminary"] == 1])
     older = set(first["model"][first["votes"] >= 8_000]) - ever
@@ -385,7 +405,8 @@ def placebo(
             )
         found[f"{kind} of the provider"] = difference(peers), len(peers)
     rows = {name: _row(*one) for name, one in found.items()}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("placebo")
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("placebo")
+    return table.assign(predicted=[*predicted, 0.0, 0.0])
 
 
 def _of_peers(copies: pd.DataFrame, after: pd.DataFrame, names: set) -> pd.Series:
@@ -412,6 +433,53 @@ def _of_peers(copies: pd.DataFrame, after: pd.DataFrame, names: set) -> pd.Serie
     return pd.Series(changes, after.index, dtype=float)
 
 
+def lifted(copies: pd.DataFrame) -> pd.DataFrame:
+    """Say of every marked model when its mark was lifted, and after how many votes.
+
+    Parameters
+    ----------
+    copies : DataFrame
+        As :func:`illusion.record.boards` returns them.
+
+    Returns
+    -------
+    DataFrame
+        A row per marked model whose first copy lies after the first one of the window,
+        in the order of listing: ``model``, ``organisation``, ``first_date``,
+        ``lifted`` (day of its first copy without the mark; missing if it has none),
+        ``days`` between them, ``votes0`` and ``score0`` in its first copy, ``votes1``
+        and ``score1`` on the day the mark was lifted, and ``fresh_votes``, the
+        difference of the votes: a few less than zero where the board took duplicates
+        away, much less where votes from before the release were taken out.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`marked`.
+    """
+    mark = marked(copies)
+    about = record.models(copies).set_index("model")
+    new = about[mark & (about["first_seen"] > copies["board"].min())]
+    ordered = copies[copies["model"].isin(new.index)].sort_values("board")
+    first = ordered.groupby("model")[["board", "votes", "score"]].first()
+    then = ordered[ordered["preliminary"] == 0].groupby("model").first()
+    table = pd.DataFrame(
+        {
+            "organisation": new["organisation"],
+            "first_date": first["board"],
+            "lifted": then["board"],
+            "days": (then["board"] - first["board"]).dt.days,
+            "votes0": first["votes"],
+            "score0": first["score"],
+            "votes1": then["votes"],
+            "score1": then["score"],
+            "fresh_votes": then["votes"] - first["votes"],
+        },
+        index=new.index.rename("model"),
+    )
+    return table.reset_index().sort_values(["first_date", "model"], ignore_index=True)
+
+
 def marks(copies: pd.DataFrame) -> pd.DataFrame:
     """Count the models of each provider whose first score is marked.
 
@@ -424,26 +492,17 @@ def marks(copies: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         Indexed by provider, most marks first: ``listed`` (models whose first copy lies
-        after the first one of the window), ``marked`` among them, ``share``, and
-        ``days`` (median of the days from the first copy to the first without the mark
-        or, if there is none, to the last). A model counts once, however many variants
-        of it were tested, and one that was tested and never released not at all.
+        after the first one of the window), ``marked`` among them, and ``share``. A
+        model counts once, however many variants of it were tested, and one that was
+        tested and never released not at all.
 
     Raises
     ------
     ValueError
         As for :func:`marked`.
     """
-    mark = marked(copies)
-    about = record.models(copies).set_index("model")
-    new = about[about["first_seen"] > copies["board"].min()].assign(marked=mark)
-    lifted = copies[copies["preliminary"] == 0].groupby("model")["board"].min()
-    until = lifted.reindex(new.index).fillna(copies["board"].max())
-    new["days"] = (until - new["first_seen"]).dt.days.where(new["marked"])
-    table = new.groupby("organisation").agg(
-        listed=("marked", "size"),
-        marked=("marked", "sum"),
-        share=("marked", "mean"),
-        days=("days", "median"),
-    )
+    about = record.models(copies).set_index("model").assign(marked=marked(copies))
+    new = about[about["first_seen"] > copies["board"].min()]
+    table = new.groupby("organisation")["marked"].agg(["size", "sum", "mean"])
+    table = table.set_axis(["listed", "marked", "share"], axis="columns")
     return table.sort_values(["marked", "listed"], ascending=False, kind="stable")
