@@ -23,6 +23,12 @@ from illusion import data
 
 SECOND_PERIOD = "2025-10-09"
 """Day of the first copy of the second period."""
+BEFORE = ("2024-06-19", "2025-05-13")
+"""Days of the first period before the board fitted anew and names changed."""
+AFTER = (SECOND_PERIOD, "2026-08-22")
+"""Days of the second period."""
+RECOUNTED = ("2026-01", "2026-08")
+"""Months in which the board counted the votes of many models anew."""
 
 
 @cache

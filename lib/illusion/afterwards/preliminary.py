@@ -41,8 +41,6 @@ HORIZONS = (14, 30, 60, 90)
 """Days after listing at which a score is looked at again."""
 PRIMARY = 30
 """The horizon of the primary analysis, days."""
-RECOUNTED = ("2026-01", "2026-08")
-"""Months in which the board counted votes anew."""
 NEW_MODEL = "2026-05-12"
 """Day from which direct chats are in, and the fit has further covariates."""
 
@@ -231,7 +229,8 @@ def variations(
         - ``all votes fresh, standard errors``: both; the luck of the marked at their
           listing, the quantity that :mod:`illusion.afterwards.size` calls a(N) if all
           variants are alike.
-        - ``no recounts``: without models followed into a month of :data:`RECOUNTED`.
+        - ``no recounts``: without models followed into a month of
+          :data:`illusion.record.RECOUNTED`.
         - ``one rating model``: without those followed across :data:`NEW_MODEL`.
         - ``median``: of medians; the interval resamples providers (percentiles).
         - ``without NAME, lowest`` and ``highest``: without the one provider whose
@@ -252,7 +251,7 @@ def variations(
     few, n = fresh <= fresh.median(), len(after)
     last = after["first_date"] + pd.to_timedelta(after["horizon_days"], "D")
     recounted = pd.Series(False, index=after.index)
-    for month in pd.PeriodIndex(RECOUNTED, freq="M"):
+    for month in pd.PeriodIndex(record.RECOUNTED, freq="M"):
         began, ended = month.start_time, month.end_time
         recounted |= (after["first_date"] <= ended) & (last >= began)
     across = (after["first_date"] < NEW_MODEL) & (last >= NEW_MODEL)
