@@ -5,6 +5,7 @@
 
 import argparse
 from collections.abc import Iterable
+from pathlib import Path
 
 from bookbuild import tree
 from bookbuild.browser import NoBrowserError
@@ -21,10 +22,18 @@ def main(arguments: list[str] | None = None) -> None:
         "pdf": "every chapter and the whole book as PDF; needs Chromium",
         "renew": "bring tables' descriptions, answers and stored outputs up to date",
         "seeds": "say which verdicts and sentences another seed would change",
+        "boards": "rebuild the dated boards from clones of the repositories with copies",
     }.items():
         command = commands.add_parser(name, help=what, description=what)
         if name in ("slides", "seeds"):
             command.add_argument("chapters", nargs="*", help="such as ranking")
+        if name == "boards":
+            for clone, of in {
+                "table": "llm-leaderboard-csv",
+                "page": "cherry-studio-docs",
+                "files": "arena-ai-leaderboards",
+            }.items():
+                command.add_argument(clone, type=Path, help=f"clone of {of}")
     chosen = parser.parse_args(arguments)
     out = tree.ROOT / tree.BUILD / chosen.command
     try:
@@ -33,6 +42,12 @@ def main(arguments: list[str] | None = None) -> None:
             from bookbuild import renew
 
             _say(renew.renew(), "All is up to date.")
+            return
+        if chosen.command == "boards":
+            from bookbuild import boards
+
+            made = boards.make(chosen.table, chosen.page, chosen.files)
+            _say(made, "The boards are what these clones hold.")
             return
         if chosen.command == "seeds":
             from bookbuild import seeds
