@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
         "pdf": "every chapter and the whole book as PDF; needs Chromium",
         "renew": "bring tables' descriptions, answers and stored outputs up to date",
         "seeds": "say which verdicts and sentences another seed would change",
-        "boards": "rebuild the dated boards from clones of the repositories with copies",
+        "boards": "rebuild the dated boards from clones of the three sources",
     }.items():
         command = commands.add_parser(name, help=what, description=what)
         if name in ("slides", "seeds"):

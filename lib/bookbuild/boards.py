@@ -267,11 +267,18 @@ def _models(periods: list[list[pd.DataFrame]]) -> pd.DataFrame:
                     "display_name": shown,
                     "organisation": last["organisation"].replace(one),
                     "licence": last["licence"],
-                    "licence_class": last["licence"].map(licence_class),
+                    "licence_class": last["licence"].map(licence_class, "ignore"),
                 }
             )
         )
-    return pd.concat(parts, ignore_index=True)
+    models = pd.concat(parts, ignore_index=True)
+    if (unsaid := models["organisation"].isna()).any():
+        period, name = models.loc[unsaid, ["period", "model"]].iloc[0]
+        raise BuildError(
+            f"No copy {period} names an organisation of {name}. If the board had it "
+            f"under another name, add that to lib/bookbuild/{NAMES.name}."
+        )
+    return models
 
 
 def licence_class(licence: str) -> str:
@@ -430,7 +437,7 @@ def _row(row: dict, day: str, licences: Set[str]) -> dict[str, object]:
         "upper": int(score[1]) + int(half),
         "votes": int(row["votes"].replace(",", "")),
         "preliminary": int(score[3] is not None),
-        "organisation": organisation,
+        "organisation": organisation or None,
         "licence": licence,
     }
 
