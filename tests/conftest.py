@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from small_board import small as small
 from xdist.scheduler import LoadFileScheduling
 
 from bookbuild.browser import NoBrowserError, start
