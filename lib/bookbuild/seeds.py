@@ -2,6 +2,10 @@
 
 A verdict or a sentence that another seed would change hangs on luck. Whatever draws in
 a chapter starts from ``numpy.random.default_rng(seed)``, so that is what is changed.
+
+A story may follow one draw, such as one season of the simulated arena, and its
+sentences are about that draw. The cells that make it have the tag ``example`` and keep
+their seeds; the chapter says that it is one draw of many.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,18 +17,22 @@ from bookbuild import renew
 from illusion import ledger
 from illusion.telling import prose
 
-__all__ = ["OTHER", "changes"]
+__all__ = ["EXAMPLE", "OTHER", "changes"]
 
 OTHER = (1, 2, 3, 4, 5)
 """Added to a chapter's own seeds."""
 
+EXAMPLE = "example"
+"""Tag of a cell that makes the one draw that a story follows."""
+
 _RESEED = """import numpy as np
 _start = np.random.default_rng
-np.random.default_rng = lambda seed=None: _start(
+_other = np.random.default_rng = lambda seed=None: _start(
     seed
     if seed is None or isinstance(seed, np.random.Generator)
     else [*np.atleast_1d(seed), {other}]
 )"""
+_KEEP = "np.random.default_rng = _start\n{source}\nnp.random.default_rng = _other"
 
 
 def changes(path: Path, others: Sequence[int] = OTHER) -> Iterator[str]:
@@ -51,6 +59,9 @@ def changes(path: Path, others: Sequence[int] = OTHER) -> Iterator[str]:
     before, verdicts = prose.stored(notebook.cells), _verdicts(notebook)
     for other in others:
         again = nbformat.read(path, as_version=4)
+        for cell in again.cells:
+            if EXAMPLE in cell.metadata.get("tags", []):
+                cell.source = _KEEP.format(source=cell.source)
         again.cells.insert(0, nbformat.v4.new_code_cell(_RESEED.format(other=other)))
         renew.run(again, path)
         about = f"{path.stem}, seed {other}:"

@@ -4,7 +4,7 @@ import nbformat
 import pytest
 
 from bookbuild import renew
-from bookbuild.seeds import changes
+from bookbuild.seeds import EXAMPLE, changes
 
 DRAWS = """import numpy as np
 from illusion import data, ledger
@@ -23,6 +23,13 @@ def chapter(tmp_path):
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     notebook.cells = [
         nbformat.v4.new_code_cell(DRAWS),
+        nbformat.v4.new_code_cell(
+            "one = np.random.default_rng(7).normal()", metadata={"tags": [EXAMPLE]}
+        ),
+        nbformat.v4.new_code_cell("other = np.random.default_rng(7).normal()"),
+        nbformat.v4.new_markdown_cell(
+            "This draw is below 0.01.<!--?one < 0.01--> So are all.<!--?other < 0.01-->"
+        ),
         nbformat.v4.new_markdown_cell(
             "It is 1.0<!--=many:.1f-->. Then 0.001<!--=few[0]:.3f--> is low."
             "<!--?few[0] < 0.5-->"
@@ -43,3 +50,5 @@ def test_what_hangs_on_luck_is_named(chapter):
     assert any("no longer true: “Then 0.001 is low.”" in line for line in found)
     assert any("few[0]:.3f is" in line for line in found)
     assert not [line for line in found if "many" in line]
+    assert any("“So are all.”" in line for line in found)
+    assert not [line for line in found if "This draw" in line]
