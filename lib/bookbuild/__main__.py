@@ -20,11 +20,16 @@ def main(arguments: list[str] | None = None) -> None:
         "slides": "slides of the chapters",
         "pdf": "every chapter and the whole book as PDF; needs Chromium",
         "renew": "bring tables' descriptions, answers and stored outputs up to date",
+        "live": "get what lets chapters run in their pages, checked; build afterwards",
         "seeds": "say which verdicts and sentences another seed would change",
     }.items():
         command = commands.add_parser(name, help=what, description=what)
         if name in ("slides", "seeds"):
             command.add_argument("chapters", nargs="*", help="such as ranking")
+        if name == "live":
+            command.add_argument(
+                "source", nargs="?", default="cdn", help="a folder, pypi or cdn"
+            )
     chosen = parser.parse_args(arguments)
     out = tree.ROOT / tree.BUILD / chosen.command
     try:
@@ -46,6 +51,10 @@ def main(arguments: list[str] | None = None) -> None:
             from bookbuild import student
 
             made = student.make(out)
+        elif chosen.command == "live":
+            from bookbuild import runtime
+
+            made = runtime.fetch(chosen.source)
         elif chosen.command == "slides":
             from bookbuild import slides
 
