@@ -265,10 +265,9 @@ def _write(app: Sphinx, error: Exception | None) -> None:
     for file in built.files:
         (folder / file.file).write_bytes(file.content)
     entries = [file.entry() for file in built.files]
-    (folder / "files.json").write_text(json.dumps(entries), encoding="utf-8")
     for name in app.env.found_docs:
         if _runs(app, name):
-            told = about(Path(app.env.doc2path(name)))
+            told = {"files": entries} | about(Path(app.env.doc2path(name)))
             path = folder / f"{Path(name).name}.json"
             path.write_text(json.dumps(told), encoding="utf-8")
 

@@ -264,8 +264,9 @@
 
   const nameOf = (cell) => (cell.work ? "Your answer" : `Cell ${cell.number}`);
 
-  function judged({ marks }) {
+  function judged({ marks, heap }) {
     waiting = false;
+    root.heap = heap;
     const wrong = tellText(marks);
     if (outcome) {
       const text = wrong ? `${plural(wrong, "place")} in the text no longer hold${
@@ -273,8 +274,6 @@
       const seen = marks.filter(Boolean).length;
       say(`${nameOf(outcome)} is done. ${seen ? text : ""}`);
     }
-    root.idle?.forEach((done) => done());
-    root.idle = [];
     pump();
   }
 
@@ -521,7 +520,6 @@
     }
   }
 
-  const idle = () => new Promise((done) => (root.idle ??= []).push(done));
   const ended = (cell) => new Promise((done) => (cell.waits ??= []).push(done));
 
   async function attempt(cell, old, now) {
@@ -575,7 +573,8 @@
       const data = figure.before?.data ?? partsOf(figure).data?.textContent;
       if (data) printed[figure.id] = data;
     }
-    worker.postMessage({ type: "start", base, notebook: root.notebook, printed });
+    const { files, version, notebook } = root;
+    worker.postMessage({ type: "start", base, files, version, notebook, printed });
   }
 
   const STAGES = { python: "Python is here; its packages are next.",
@@ -738,7 +737,7 @@
 
   async function start(offer, refuse) {
     Object.assign(root, {
-      offer, refuse, again: false, idle: [], version: offer.dataset.version,
+      offer, refuse, again: false, version: offer.dataset.version,
       notebook: offer.dataset.notebook,
       folder: new URL(offer.dataset.folder, location.href),
     });
@@ -760,6 +759,7 @@
       const answer = await fetch(url);
       if (!answer.ok) throw new Error(`the site answers ${answer.status}`);
       const told = await answer.json();
+      root.files = told.files;
       document.documentElement.classList.add("is-live");
       addBar();
       addCells(told);
@@ -779,7 +779,7 @@
   }
 
   window.bookLive = {
-    start, runTo, runAll, idle, cells, works,
+    start, runTo, runAll, cells, works, memory: () => root.heap,
     state: () => ({ ready, running: running?.id, queued: queue.length, waiting }),
   };
 })();

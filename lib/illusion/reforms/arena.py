@@ -156,7 +156,7 @@ def simulate(
     sizes = [min(_AT_ONCE, n_replicates - i) for i in range(0, n_replicates, _AT_ONCE)]
     served, private = _served(cast, world, rules)
     play = partial(_play, (cast, world, rules), (served, private), seed)
-    bar = partial(tqdm, total=len(sizes), disable=not progress, unit=" blocks")
+    bar = partial(tqdm, total=len(sizes), unit=" blocks") if progress else iter
     if processes == 1:
         blocks = list(bar(map(play, range(len(sizes)), sizes)))
     else:
