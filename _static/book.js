@@ -3,7 +3,8 @@
 // drawing stays. And adds to the ledger a choice of the claims to show.
 (() => {
   "use strict";
-  const bundle = new URL("live/vega.js", document.currentScript.src);
+  const here = document.currentScript.src;
+  const bundle = new URL("live/vega.js", here);
   const phone = matchMedia("(max-width: 575.98px)");
   let loading;
 
@@ -188,6 +189,37 @@
     update();
   }
 
+  // A chapter can run in its page. What that takes is loaded when the button is
+  // pressed; if it cannot be, the button says why and may be pressed again.
+  function offerRun(offer) {
+    const [button, note] = offer.children;
+    const refuse = (text) => {
+      note.textContent = text;
+      offer.hidden = button.disabled = false;
+      note.setAttribute("role", "status");
+    };
+    offer.hidden = false;
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      try {
+        const { folder, version } = offer.dataset;
+        window.bookLive ?? (await script(`${folder}live.js?v=${version}`));
+        await window.bookLive.start(offer, refuse);
+      } catch {
+        refuse("What it takes could not be loaded. Is there a connection? Try again.");
+      }
+    });
+  }
+
+  const script = (name) =>
+    new Promise((resolve, reject) => {
+      const element = document.createElement("script");
+      element.src = name;
+      element.onload = resolve;
+      element.onerror = reject;
+      document.head.append(element);
+    });
+
   // Paper is white, whatever the screen was.
   const root = document.documentElement.dataset;
   let onScreen;
@@ -203,6 +235,7 @@
     const charts = [...document.querySelectorAll(".chart")];
     charts.forEach(prepare);
     document.querySelectorAll(".ledger-all").forEach(addFilter);
+    document.querySelectorAll(".live-offer").forEach(offerRun);
     markScrolling();
     addEventListener("resize", markScrolling);
     document.addEventListener("toggle", markScrolling, true);
@@ -218,5 +251,5 @@
   } else {
     start();
   }
-  window.bookCharts = { enliven };
+  window.bookCharts = { enliven, markScrolling };
 })();

@@ -21,6 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
         "slides": "slides of the chapters",
         "pdf": "every chapter and the whole book as PDF; needs Chromium",
         "renew": "bring tables' descriptions, answers and stored outputs up to date",
+        "live": "get what lets chapters run in their pages, checked; build afterwards",
         "seeds": "say which verdicts and sentences another seed would change",
         "boards": "rebuild the dated boards from clones of the three sources",
     }.items():
@@ -34,6 +35,10 @@ def main(arguments: list[str] | None = None) -> None:
                 "files": "arena-ai-leaderboards",
             }.items():
                 command.add_argument(clone, type=Path, help=f"clone of {of}")
+        if name == "live":
+            command.add_argument(
+                "source", nargs="?", default="cdn", help="a folder, pypi or cdn"
+            )
     chosen = parser.parse_args(arguments)
     out = tree.ROOT / tree.BUILD / chosen.command
     try:
@@ -61,6 +66,10 @@ def main(arguments: list[str] | None = None) -> None:
             from bookbuild import student
 
             made = student.make(out)
+        elif chosen.command == "live":
+            from bookbuild import runtime
+
+            made = runtime.fetch(chosen.source)
         elif chosen.command == "slides":
             from bookbuild import slides
 

@@ -13,6 +13,9 @@ the site needs beyond that stands in HTML comments, which no viewer shows::
     #### Solution                                a cell of its own; the solution ends
                                                  before the next cell with a heading
     > **In one minute**                          a box
+    **Try:** fewer of them.<!--try ab12: size=50 -> size=5-->
+                                                 a change of a cell's code, which a page
+                                                 that runs makes at a press
 
 :func:`to_site` turns them into what MyST and Sphinx understand, while a page is read.
 It is strict: an unknown key, a number that is not the stored one, a solution without an
@@ -24,7 +27,7 @@ import copy
 import html
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -62,6 +65,9 @@ _BOX = re.compile(
     r"^> \*\*In one minute\*\*\n(?P<text>(?:>.*(?:\n|\Z))+)", re.MULTILINE
 )
 _REFER = re.compile(r"(?P<eq>\(\d+\))?<!--(?P<role>eq|numref|ref) (?P<label>[\w-]+)-->")
+_TRY = re.compile(
+    r"<!--try (?P<cell>[\w-]+): (?P<old>.+?) -> (?P<new>.+?)-->", re.DOTALL
+)
 _HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
 # Of a name, the first line of the statement that sets it, and the cell's id.
 _Origin = Callable[[str], list[tuple[str, str]]]
@@ -103,6 +109,7 @@ def to_site(notebook: dict[str, Any]) -> dict[str, Any]:
     notebook = copy.deepcopy(notebook)
     values = _values(notebook["cells"])
     origin = _origin(notebook["cells"])
+    code = {c["id"]: _source(c) for c in notebook["cells"] if c["cell_type"] == "code"}
     cells: list[dict[str, Any]] = []
     exercise, before = "", ""
     for cell, part in solved(notebook["cells"]):
@@ -131,7 +138,8 @@ def to_site(notebook: dict[str, Any]) -> dict[str, Any]:
         for match in _EXERCISE.finditer(source):
             exercise = match["label"]
         try:
-            cell["source"] = _site_text(source, values.get(cell["id"], []), origin)
+            source = _site_text(source, values.get(cell["id"], []), origin, code)
+            cell["source"] = source
         except PortableError as error:
             raise PortableError(f"Cell {cell['id']}: {error}") from None
     if before:
@@ -143,6 +151,8 @@ def to_site(notebook: dict[str, Any]) -> dict[str, Any]:
 def _values(cells: list[dict[str, Any]]) -> dict[str, list[tuple]]:
     """Return the comments of each cell's text and their values, if they hold."""
     found: dict[str, list[tuple]] = {}
+    in_text = {cell["id"] for cell in cells if cell["cell_type"] == "markdown"}
+    number = 0
     try:
         stored = prose.stored(cells)
     except prose.MarkerError as error:
@@ -154,7 +164,9 @@ def _values(cells: list[dict[str, Any]]) -> dict[str, list[tuple]]:
                 f"not what the text says: “{mark.sentence}”"
             )
         if not mark.in_slide:
-            found.setdefault(mark.cell, []).append((mark, value))
+            # Where a page that runs finds it again, which counts those of the text.
+            found.setdefault(mark.cell, []).append((mark, value, number))
+            number += mark.cell in in_text
     return found
 
 
@@ -185,7 +197,7 @@ def _list(values: dict[str, list[tuple]], origin: _Origin) -> str:
     pairs = [pair for pairs in values.values() for pair in pairs]
     for sentence, said in groupby(pairs, lambda pair: pair[0].sentence):
         lines = [f"“{html.escape(sentence)}”"]
-        for mark, value in said:
+        for mark, value, _ in said:
             number = f"<b>{html.escape(value)}</b>: " if mark.is_number else ""
             lines.append(f"{number}<code>{html.escape(mark.code)}</code>")
             lines += [
@@ -200,7 +212,9 @@ def _list(values: dict[str, list[tuple]], origin: _Origin) -> str:
     )
 
 
-def _site_text(text: str, values: list[tuple], origin: _Origin) -> str:
+def _site_text(
+    text: str, values: list[tuple], origin: _Origin, code: Mapping[str, str]
+) -> str:
     """Return the Markdown of a cell as MyST reads it."""
     kept: list[str] = []
 
@@ -214,14 +228,15 @@ def _site_text(text: str, values: list[tuple], origin: _Origin) -> str:
     text = _REFER.sub(_refer, text)
     text = _EXERCISE.sub(_exercise, text)
     text = _BOX.sub(_box, text)
+    text = _TRY.sub(lambda match: _try(match, code), text)
     if left := re.search(r"<!--.*?(?:-->|\Z)", text, re.DOTALL):
         raise PortableError(f"no such comment is known: {left[0]}")
     return re.sub(r"\0(\d+)\0", lambda match: kept[int(match[1])], text)
 
 
 def _numbers(text: str, values: list[tuple], origin: _Origin) -> str:
-    """Mark up numbers with what makes them; drop what makes statements."""
-    for mark, value in reversed(values):  # so that places stay what they are
+    """Mark up numbers with what makes them, and the places of statements."""
+    for mark, value, place in reversed(values):  # so that places stay what they are
         head, tail = text[: mark.place], text[text.index("-->", mark.place) + 3 :]
         if mark.is_number:
             lines = [line for line, _ in origin(prose.split(mark.code)[0])]
@@ -229,8 +244,10 @@ def _numbers(text: str, values: list[tuple], origin: _Origin) -> str:
             made = html.escape(made).replace("\n", "&#10;").replace("|", "&#124;")
             number = head[-len(value) :]
             head = head[: -len(value)]
-            head += f'<span class="computed" tabindex="-1" data-made="{made}">'
-            head += f"{number}</span>"
+            head += f'<span class="computed" tabindex="-1" data-mark="{place}" '
+            head += f'data-made="{made}">{number}</span>'
+        else:
+            head += f'<span class="said" data-mark="{place}"></span>'
         text = head + tail
     return text
 
@@ -256,6 +273,25 @@ def _refer(match: re.Match) -> str:
 def _exercise(match: re.Match) -> str:
     text = f":label: {match['label']}\n{match['text'].rstrip()}"
     return f"````{{exercise}} {match['title']}\n{text}\n````\n"
+
+
+def _try(match: re.Match, code: Mapping[str, str]) -> str:
+    """Return a button, which only a page that runs shows."""
+    cell, old, new = match["cell"], match["old"], match["new"]
+    if cell not in code:
+        raise PortableError(f"{match[0]}: there is no cell of code {cell}.")
+    if (times := code[cell].count(old)) != 1:
+        raise PortableError(
+            f"{match[0]}: the cell has {old!r} {times} times; it must be there once."
+        )
+    about = f'data-cell="{cell}" data-old="{_attribute(old)}" '
+    about += f'data-new="{_attribute(new)}"'
+    return f' <button type="button" class="try" hidden {about}>Do it here</button>'
+
+
+def _attribute(text: str) -> str:
+    """Write a text so that neither HTML nor Markdown sees anything in it."""
+    return "".join(c if c.isalnum() else f"&#{ord(c)};" for c in text)
 
 
 def _box(match: re.Match) -> str:

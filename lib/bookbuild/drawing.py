@@ -11,7 +11,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache, partial
 from importlib.metadata import version
@@ -19,8 +19,7 @@ from typing import Any
 
 import vl_convert
 
-from bookbuild import tree
-from illusion.telling.charts import is_single
+from bookbuild import panels, tree
 
 __all__ = [
     "CACHE",
@@ -43,7 +42,6 @@ NARROW = 350
 """Width of a chart on a phone: 390 CSS pixels less the page's margins."""
 
 _MIN_VIEW = 120
-_NARROW_LABEL = 130
 Spec = dict[str, Any]
 
 
@@ -64,14 +62,10 @@ def sized(spec: Spec, width: int) -> Spec:
         A copy; a chart whose views have widths of their own is returned at
         those, and may be wider.
     """
-    spec = copy.deepcopy(spec)
     narrow = width <= NARROW
-    if narrow and not is_single(spec):
-        _stack(spec)
+    spec = panels.narrowed(spec) if narrow else copy.deepcopy(spec)
     config = spec.setdefault("config", {})
-    if narrow:
-        config["axis"] = {**config.get("axis", {}), "labelLimit": _NARROW_LABEL}
-    views = [view for view in _views(spec) if "width" not in view]
+    views = [view for view in panels.views(spec) if "width" not in view]
     if not views:
         return spec
 
@@ -173,38 +167,3 @@ def clean_svg(svg: str, prefix: str) -> str:
     svg = re.sub(r'\spointer-events="none"', "", svg)
     svg = re.sub(r"(?<=[\d])\.(\d\d)\d+", r".\1", svg)
     return svg.replace("<svg", '<svg aria-hidden="true" focusable="false"', 1)
-
-
-def _views(spec: Spec) -> Iterator[Spec]:
-    """Yield the views that have a width: not facets or concatenations."""
-    for key in ("hconcat", "vconcat", "concat"):
-        if key in spec:
-            for child in spec[key]:
-                yield from _views(child)
-            return
-    # A facet or a repeat wraps one view; row and column channels do not.
-    yield spec["spec"] if "spec" in spec else spec
-
-
-def _stack(spec: Spec) -> None:
-    """Put panels that stand side by side one below the other, in place."""
-    for key in ("hconcat", "concat"):
-        if key in spec:
-            spec["vconcat"] = spec.pop(key)
-            spec.pop("columns", None)
-    for child in spec.get("vconcat", []):
-        _stack(child)
-    if "facet" in spec:
-        facet = spec["facet"]
-        if "column" in facet and "row" not in facet:
-            spec["facet"] = {"row": facet["column"]}
-        elif "field" in facet:
-            spec["columns"] = 1
-    if isinstance(spec.get("repeat"), list):
-        spec["columns"] = 1
-    for layer in (spec, *spec.get("layer", [])):
-        encoding = layer.get("encoding", {})
-        if "facet" in encoding:
-            encoding["facet"]["columns"] = 1
-        elif "column" in encoding and "row" not in encoding:
-            encoding["facet"] = {**encoding.pop("column"), "columns": 1}

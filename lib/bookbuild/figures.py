@@ -14,15 +14,13 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from bookbuild import drawing
+from bookbuild import drawing, panels
 from illusion.telling.charts import FIGURE_MIME, MIME, WIDTH
 
 __all__ = ["VegaLiteRenderer", "chart", "chart_html", "setup"]
 
 logger = logging.getLogger(__name__)
 BUNDLE = "live/vega.js"
-# Vega complains of a schema that is not its own version's; it needs none.
-_NOT_TWICE = ("datasets", "$schema", "description")
 # Vega rounds the width of text, so a drawing may miss its width by a little.
 _TOLERANCE = 1.03
 
@@ -89,9 +87,8 @@ def chart_html(spec: dict, key: str) -> str:
         scrolls = scrolls or drawing.svg_size(svg)[0] > width * _TOLERANCE
         svg = drawing.clean_svg(svg, f"{key}-{name[0]}-")
         pictures.append(f'<div class="chart-static chart-{name}">{svg}</div>')
-        sizes[name] = {k: v for k, v in sized.items() if k not in _NOT_TWICE}
-    shared = {"datasets": spec["datasets"]} if "datasets" in spec else {}
-    live = {"shared": shared, **sizes}
+        sizes[name] = sized
+    live = panels.live_data(spec, sizes)
     data = json.dumps(live, separators=(",", ":"), ensure_ascii=False)
     # A script element ends at the first "</script", wherever it stands.
     data = data.replace("<", "\\u003c")

@@ -26,8 +26,9 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from bookbuild import drawing, mathfont, tables, tree
+from bookbuild import drawing, mathfont, tree
 from bookbuild.mathml import to_mathml
+from bookbuild.tidying import tidy
 from illusion import ledger
 from illusion.telling import prose
 from illusion.telling.charts import FIGURE_MIME, MIME, is_single
@@ -264,7 +265,7 @@ def _figure(spec: Mapping[str, Any]) -> str:
 
 def _table(page: str) -> str:
     """Return a table with as many rows as a room can read."""
-    page = tables.tidy(page)
+    page = tidy(page)
     page = re.sub(r"</?a\b[^>]*>|<style.*?</style>", "", page, flags=re.DOTALL)
     most = MAX_ROWS
     if 'class="ledger' in page:

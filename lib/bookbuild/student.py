@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import nbformat
@@ -22,7 +22,7 @@ from bookbuild.site import build
 from bookbuild.tree import CONFIG, ROOT, TOC, read
 from illusion.telling import prose
 
-__all__ = ["StubError", "make", "pack", "stub", "without_solutions"]
+__all__ = ["StubError", "checked", "make", "pack", "stub", "without_solutions"]
 
 FOR_TEACHERS = ["instructors"]
 _SITE = (CONFIG, TOC, "_static", "references.bib", "chapters")
@@ -137,6 +137,12 @@ def without_solutions(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     notebook.cells = cells
     _keep_checks(notebook, before)
     return notebook
+
+
+def checked(solution: Iterable[str]) -> str:
+    """Return the label of the exercise whose answer a solution checks, or nothing."""
+    found = re.findall(r"^exercises\.check\(\s*.(ex-[\w-]+)", "\n".join(solution), re.M)
+    return found[-1] if found else ""
 
 
 def _stubs(label: str, solution: list[str]) -> list[nbformat.NotebookNode]:

@@ -20,7 +20,7 @@ import psutil
 import pytest
 import websocket
 from conftest import cannot
-from test_site import CHARTED, ENLIVEN, LOOK, OPEN_ALL
+from test_site import CHARTED, ENLIVEN, LOOK, OPEN_ALL, PATIENCE
 
 # Opens a page's address and returns what a JavaScript function returns there, and
 # complaints on the console.
@@ -38,6 +38,35 @@ VISIT = f"""async () => {{
     live: await ({ENLIVEN})(),
   }};
 }}"""
+
+
+# A chapter that runs in its page, a change of it, and what that does to the page.
+RUN = """async () => {
+  const until = async (holds) => {
+    while (!holds()) await new Promise((done) => setTimeout(done, 100));
+  };
+  const idle = () => {
+    const {ready, running, queued, waiting} = window.bookLive?.state() ?? {};
+    const refused = document.querySelector(".live-offer [role=status]");
+    return refused || (ready && !running && !queued && !waiting);
+  };
+  document.querySelector(".live-offer button").click();
+  await until(idle);
+  const refused = document.querySelector(".live-offer [role=status]")?.textContent;
+  if (refused) return {refused};
+  const [first] = bookLive.cells;
+  first.area.value += "\\nmet *= 4\\nmet";
+  first.area.dispatchEvent(new Event("input"));
+  bookLive.runAll();
+  await until(idle);
+  return {
+    states: bookLive.cells.map((cell) => cell.state),
+    table: first.output.textContent.includes("4696"),
+    figure: document.querySelector("#fig-refresher-hill").textContent,
+    drawn: !!document.querySelector("#fig-refresher-hill .chart-live svg"),
+    wrong: document.querySelectorAll("[data-mark].changed").length,
+  };
+}"""
 
 
 @contextmanager
@@ -135,6 +164,7 @@ def webkit(folder: Path) -> Iterator[Reader]:
                     return json.load(answer)["value"]
 
             browser = call("", capabilities={})["sessionId"]
+            call(f"/{browser}/timeouts", script=PATIENCE)
 
             def read(address: str, function: str) -> tuple[Any, list[str]]:
                 call(f"/{browser}/url", url=address)
@@ -165,3 +195,17 @@ def test_other_browsers_show_the_same(driven, address, tmp_path):
             ]
     assert formulas
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("driven", [firefox, webkit])
+def test_other_browsers_run_a_chapter(driven, site, address, tmp_path):
+    if not (site / "_static" / "python").exists():
+        cannot("No Pyodide in this site; python -m bookbuild live gets it.")
+    with driven(tmp_path) as read:
+        seen, errors = read(f"{address}chapters/refresher.html", RUN)
+    assert not errors
+    assert set(seen["states"]) == {"fresh"}, seen
+    assert seen["table"], seen
+    assert seen["drawn"], seen
+    assert "10,180 votes" in seen["figure"]
+    assert seen["wrong"] > 2

@@ -17,7 +17,7 @@ import yaml
 from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
 
-from bookbuild import drawing, figures, mathfont, tables, theme, tree
+from bookbuild import drawing, figures, mathfont, theme, tidying, tree
 from bookbuild.mathfont import signs
 from bookbuild.mathml import MathError, to_mathml
 from bookbuild.site import build
@@ -244,7 +244,7 @@ def test_formula_that_cannot_be_read_is_refused(tex, says):
     ],
 )
 def test_what_a_notebook_stores_is_made_fit_for_a_page(before, after):
-    assert tables.tidy(before) == after
+    assert tidying.tidy(before) == after
 
 
 @pytest.mark.parametrize(

@@ -338,7 +338,8 @@ class _Votes:
     def __init__(self, votes: StyledVotes, controls: list[int]) -> None:
         self.n = len(votes.models)
         sides = np.where(votes.won, [votes.a, votes.b], [votes.b, votes.a])
-        self.winner, self.loser = sides
+        # Where a pointer has 32 bits, numpy refuses to count longer integers.
+        self.winner, self.loser = sides.astype(np.intp, copy=False)
         style = votes.style[:, controls]
         # In units of their own, so that a large unit does not look like separation.
         self.unit = np.sqrt(np.square(style).mean(axis=0))

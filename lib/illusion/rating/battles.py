@@ -277,7 +277,9 @@ class PairCounts:
         ndarray of float, shape (models,)
         """
         n = len(self.models)
-        return np.bincount(self.a, of_a, n) + np.bincount(self.b, of_b, n)
+        # Where a pointer has 32 bits, numpy refuses to count longer integers.
+        a, b = (end.astype(np.intp, copy=False) for end in (self.a, self.b))
+        return np.bincount(a, of_a, n) + np.bincount(b, of_b, n)
 
     def totals(self) -> pd.DataFrame:
         """Battles, wins, losses, ties and win rate of each model.

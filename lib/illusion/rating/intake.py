@@ -328,7 +328,8 @@ def _tally(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Count (or sum `weights` of) each key below `size`; return those that occur."""
     if size <= _DENSE:
-        total = np.bincount(key, weights, size)
+        # Where a pointer has 32 bits, numpy refuses to count longer integers.
+        total = np.bincount(key.astype(np.intp, copy=False), weights, size)
         found = np.flatnonzero(total)
         return found, total[found].astype(np.int64)
     found, inverse = np.unique(key, return_inverse=True)

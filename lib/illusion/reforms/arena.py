@@ -5,7 +5,7 @@ time. What the arena may decide is in :class:`~illusion.reforms.scenario.Rules`;
 it may not, in :class:`~illusion.reforms.scenario.World`.
 """
 
-from concurrent.futures import ProcessPoolExecutor
+from concurrent import futures
 from dataclasses import fields
 from functools import partial
 from multiprocessing import get_context
@@ -156,12 +156,12 @@ def simulate(
     sizes = [min(_AT_ONCE, n_replicates - i) for i in range(0, n_replicates, _AT_ONCE)]
     served, private = _served(cast, world, rules)
     play = partial(_play, (cast, world, rules), (served, private), seed)
-    bar = partial(tqdm, total=len(sizes), disable=not progress, unit=" blocks")
+    bar = partial(tqdm, total=len(sizes), unit=" blocks") if progress else iter
     if processes == 1:
         blocks = list(bar(map(play, range(len(sizes)), sizes)))
     else:
         # A process that is forked beside threads, as a notebook's kernel has, may hang.
-        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        with futures.ProcessPoolExecutor(processes, get_context("spawn")) as pool:
             blocks = list(bar(pool.map(play, range(len(sizes)), sizes)))
     arrays = [field.name for field in fields(Season) if field.name != "private"]
     return Season(

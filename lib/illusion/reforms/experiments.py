@@ -7,7 +7,7 @@ two cores, and writes ``arena_runs.csv`` and ``arena_grid.csv`` into that folder
 import os
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent import futures
 from dataclasses import replace
 from functools import cache
 from itertools import product
@@ -243,7 +243,7 @@ def grid(processes: int) -> pd.DataFrame:
     DataFrame
         The rows of :func:`cell` for every combination of `LAB`.
     """
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+    with futures.ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         return pd.concat(pool.map(cell, *zip(*product(*LAB.values()), strict=True)))
 
 

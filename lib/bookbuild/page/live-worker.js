@@ -1,0 +1,207 @@
+// Python beside the page: fetches its files, each checked and kept for the next visit,
+// and runs what the page asks for. A worker of its own, so that the page stays quick
+// and a run can be stopped, by ending it.
+"use strict";
+
+const CACHE = "book-python";
+const ready = new Map(); // by a file's name: an answer that has it, on its way
+let inpage, session;
+
+let pyodide;
+
+const heap = () => pyodide._module.HEAPU8.length; // in bytes
+const tell = (type, rest = {}) => postMessage({ type, ...rest });
+
+// What was fetched before is used again, if it is still the same.
+async function keeper(base, files, version) {
+  if (!self.caches) return null; // only where the connection is secure
+  try {
+    const cache = await caches.open(CACHE);
+    const wanted = new Set(files.map((file) => addressOf(base, file)));
+    wanted.add(`${base}compiled?${version}`);
+    for (const request of await cache.keys()) {
+      if (request.url.startsWith(base) && !wanted.has(request.url)) {
+        await cache.delete(request);
+      }
+    }
+    return cache;
+  } catch {
+    return null;
+  }
+}
+
+const addressOf = (base, file) =>
+  `${base}${file.file}?${encodeURIComponent(file.sha256)}`;
+
+const kindOf = (name) =>
+  name.endsWith(".wasm") ? "application/wasm" : "application/octet-stream";
+
+async function isSame(bytes, file) {
+  if (!self.crypto?.subtle) return true; // the browser has checked it
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return btoa(String.fromCharCode(...digest)) === file.sha256;
+}
+
+// Returns what Python is given for a file, and how to keep it for the next visit. It is
+// kept unpacked, and only if it was the file that the book was built with.
+async function obtain(base, file, cache, count) {
+  const address = addressOf(base, file);
+  const kept = await cache?.match(address).catch(() => undefined);
+  if (kept) {
+    count(file.bytes);
+    return { answer: kept };
+  }
+  // Where the connection is not secure, the browser itself must check the digest.
+  const check = self.crypto?.subtle ? {} : { integrity: `sha256-${file.sha256}` };
+  const fetched = await outside(address, check);
+  if (!fetched.ok) throw new Error(`${file.name}: the site answers ${fetched.status}`);
+  const parts = [];
+  const reader = fetched.body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    parts.push(value);
+    count(value.length);
+  }
+  let whole = new Blob(parts);
+  if (!(await isSame(await whole.arrayBuffer(), file))) {
+    throw new Error(`${file.name} is not the file that the book was built with`);
+  }
+  if (file.file !== file.name) {
+    const unpacked = whole.stream().pipeThrough(new DecompressionStream("gzip"));
+    whole = await new Response(unpacked).blob();
+  }
+  const headers = { "Content-Type": kindOf(file.name) };
+  const keep = () => cache?.put(address, new Response(whole, { headers }));
+  return { answer: new Response(whole, { headers }), keep };
+}
+
+// Starts to fetch all files: those that are needed first come first, so that Python
+// starts while the rest is on its way.
+function obtainAll(base, files, cache) {
+  const total = files.reduce((sum, file) => sum + file.bytes, 0);
+  const keeps = [];
+  let loaded = 0;
+  let told = 0;
+  const count = (more) => {
+    loaded += more;
+    if (performance.now() - told < 100 && loaded < total) return;
+    told = performance.now();
+    tell("progress", { loaded, total });
+  };
+  const lanes = [null, null, null];
+  files.forEach((file, place) => {
+    const lane = place % lanes.length;
+    const coming = Promise.resolve(lanes[lane])
+      .then(() => obtain(base, file, cache, count))
+      .then(({ answer, keep }) => {
+        if (keep) keeps.push(keep);
+        return answer;
+      });
+    coming.catch(() => {}); // whoever takes it is told
+    lanes[lane] = coming.catch(() => {});
+    ready.set(file.name, coming);
+  });
+  return keeps;
+}
+
+// Pyodide asks for its files by name; they are here already, or on their way.
+const outside = self.fetch;
+self.fetch = async (resource, options) => {
+  const name = String(resource?.url ?? resource).split(/[?#]/)[0].split("/").pop();
+  if (!ready.has(name)) return outside(resource, options);
+  return take(name);
+};
+
+// Once: Python has its own copy from then on.
+function take(name) {
+  const answer = ready.get(name);
+  ready.delete(name);
+  return answer;
+}
+
+async function script(name) {
+  const text = await (await take(name)).text();
+  const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+  importScripts(address);
+  URL.revokeObjectURL(address);
+}
+
+// Code that was compiled in an earlier visit, or before a stop, need not be again.
+let cache;
+let compiledAt;
+
+async function recall(base, version) {
+  compiledAt = `${base}compiled?${version}`;
+  const kept = await cache?.match(compiledAt).catch(() => undefined);
+  if (!kept) return;
+  pyodide.unpackArchive(await kept.arrayBuffer(), "zip", { extractDir: "/" });
+}
+
+async function remember() {
+  if (!cache) return;
+  try {
+    const found = inpage.compiled();
+    const bytes = found.toJs();
+    found.destroy();
+    if (!bytes.length) return;
+    await cache.put(compiledAt, new Response(bytes));
+  } catch {
+    cache = null; // there is no room
+  }
+}
+
+async function start({ base, files, version, notebook, printed }) {
+  cache = await keeper(base, files, version);
+  const keeps = obtainAll(base, files, cache);
+  const book = take("book.zip").then((answer) => answer.arrayBuffer());
+  await script("pyodide.js");
+  await script("pyodide.asm.js");
+  const quiet = () => {};
+  pyodide = await loadPyodide({ indexURL: base, stdout: quiet, stderr: quiet });
+  tell("stage", { stage: "python" });
+  const load = (names) =>
+    pyodide.loadPackage(names, { messageCallback: quiet, checkIntegrity: true });
+  await recall(base, version);
+  await load(["numpy", "pandas"]);
+  pyodide.unpackArchive(await book, "zip", { extractDir: "/book" });
+  inpage = pyodide.runPython(`
+import os, sys
+sys.path[:0] = ["/book/lib", "/book/packages"]
+os.chdir("/book/chapters")
+from bookbuild import inpage
+inpage
+`);
+  inpage.install((text) => tell("line", { text }));
+  const path = `/book/chapters/${notebook}.ipynb`;
+  session = inpage.Session(path, JSON.stringify(printed));
+  // What every chapter imports, while the largest package may still be on its way.
+  pyodide.runPython("import altair, numpy, pandas, bookbuild.tidying");
+  tell("stage", { stage: "book" });
+  await load(["scipy"]);
+  ready.clear();
+  tell("ready");
+  for (const keep of keeps) await keep()?.catch(() => {}); // there may be no room
+}
+
+function fatal(error) {
+  const text = String(error?.message ?? error);
+  const memory = error instanceof RangeError || /memory/i.test(text);
+  const last = text.trim().split("\n").pop(); // of a traceback of Python's
+  tell("fatal", { text: last.slice(0, 300), memory });
+}
+
+onmessage = async ({ data }) => {
+  try {
+    if (data.type === "start") await start(data);
+    else if (data.type === "run") {
+      const found = JSON.parse(session.run(data.cell, data.source));
+      tell("done", { cell: data.cell, ...found });
+    } else if (data.type === "marks") {
+      tell("marks", { marks: JSON.parse(session.marks()), heap: heap() });
+      await remember();
+    }
+  } catch (error) {
+    fatal(error);
+  }
+};
