@@ -276,5 +276,6 @@ def setup(app: Sphinx) -> None:
     """Offer to run the chapters, if Pyodide's files are there."""
     app.connect("builder-inited", _prepare)
     app.connect("env-get-outdated", _outdated)
-    app.connect("html-page-context", _offer)
+    # After the page has been put together again, see bookbuild.library.
+    app.connect("html-page-context", _offer, priority=850)
     app.connect("build-finished", _write)
