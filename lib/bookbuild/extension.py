@@ -26,7 +26,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
         figures,
         library,
         live,
-        live,
         mathfont,
         mathml,
         reading,
