@@ -168,6 +168,7 @@ async function start({ base, files, version, notebook, printed }) {
   inpage = pyodide.runPython(`
 import os, sys
 sys.path[:0] = ["/book/lib", "/book/packages"]
+sys.dont_write_bytecode = False
 os.chdir("/book/chapters")
 from bookbuild import inpage
 inpage
