@@ -461,7 +461,9 @@ class _Reading:
             last_of = tuple(self.time.shown(value) for value in latest)
         counted = (a[good], b[good], outcome[good], month[good].astype(int))
         # One order, so that the engine's changes not even a last digit.
-        order = np.lexsort(counted[::-1])
+        key = (counted[0] * len(models) + counted[1]) * 3 + counted[2]
+        months = counted[3] - counted[3].min()
+        order = np.argsort(key * (months.max() + 1) + months, kind="stable")
         again = repeats and self.roles.form != "counts"
         return Votes(
             models,
@@ -484,6 +486,8 @@ class _Reading:
 
 
 def _factorized(column: pd.Series) -> tuple[np.ndarray, list[Any]]:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy(), column.cat.categories.tolist()
     values = column.to_numpy(dtype=object)
     try:
         codes, uniques = pd.factorize(values)
@@ -677,13 +681,21 @@ def _of_counts(
     table = _collected(frame.select(**exprs, **chosen))
     shared = _as_pandas(table.select([*exprs]))
     shared["_row"], shared["rows"] = np.arange(len(table)), 1
+    for key in ("_a", "_b"):  # as codes, which are quick to repeat
+        codes, names = _factorized(shared[key])
+        shared[key] = pd.Categorical.from_codes(codes, pd.Index(names, dtype=object))
     blocks = []
     for kind in kinds:
         label = {"wins_a": "model_a", "wins_b": "model_b"}.get(kind, "tie")
+        label = pd.Categorical([label], ["model_a", "model_b", "tie"]).repeat(
+            len(table)
+        )
         votes = intake.whole_numbers(table[kind], roles.of[kind])
         blocks.append(shared.assign(_label=label, votes=votes))
         shared = shared.assign(rows=0)
     cells = pd.concat(blocks, ignore_index=True)
+    # Zeros are most of a large table's cells; the first block has every row's names.
+    cells = cells[(cells["votes"] > 0) | (cells["rows"] > 0)]
     if "_time" in cells:
         cells = cells.assign(lo=cells["_time"], hi=cells["_time"])
     return cells
