@@ -444,6 +444,22 @@ def test_names_are_escaped_wherever_they_stand(tmp_path, capsys, monkeypatch):
     assert "&lt;script&gt;" in page
 
 
+def test_a_large_board_is_audited_as_a_table_of_counts():
+    counts = sparse_board(5_000, 8, 10, 0)
+    names = np.array(counts.models)
+    table = pd.DataFrame(
+        {
+            "model_a": names[counts.a],
+            "model_b": names[counts.b],
+            "wins_a": counts.wins_a,
+            "wins_b": counts.wins_b,
+            "ties": counts.ties,
+        }
+    )
+    found = audit.run(table)
+    assert found["ranking"].numbers["models"] == 5_000
+
+
 def test_rows_that_cannot_be_counted_are_named():
     log = votes(100)
     log.loc[40, "winner"] = None

@@ -20,7 +20,8 @@ body { font: 16px/1.5 Arial, Helvetica, sans-serif; max-width: 44rem; margin: 2r
   padding: 0 1rem; color: CanvasText; background: Canvas; overflow-wrap: anywhere; }
 h1, h2 { line-height: 1.2; } h2 { margin-top: 2.5rem; }
 svg { width: 100%; height: auto; } svg text { fill: currentColor; font-size: 13px; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: 14px; }
+.scroll { overflow-x: auto; overflow-wrap: normal; }
+table { border-collapse: collapse; font-size: 14px; }
 th, td { text-align: left; padding: .2rem .6rem; border-bottom: 1px solid #8886; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 a { color: LinkText; } footer { margin-top: 3rem; font-size: 14px; }

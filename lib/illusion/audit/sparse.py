@@ -163,20 +163,25 @@ def _solve(counts: PairCounts, weight: np.ndarray, right: np.ndarray) -> np.ndar
     ends = (np.append(counts.a, counts.b), np.append(counts.b, counts.a))
     away = csr_array((np.tile(weight, 2), ends), shape=(n, n))
     diagonal = counts.per_model(weight, weight)[:, None]
+    # Rounding leaves a sum, which no solution has; and a column that is done stays.
+    right = right - right.mean(axis=0)
     x, rest = np.zeros_like(right), right.copy()
     goal = 1e-9 * np.linalg.norm(right / np.sqrt(diagonal), axis=0) + 1e-300
     near = rest / diagonal
     direction, size = near.copy(), (rest * near).sum(axis=0)
+    going = np.sqrt(size) > goal
     for _ in range(MOST_STEPS):
         bent = diagonal * direction - away @ direction
-        length = size / np.maximum((direction * bent).sum(axis=0), 1e-300)
+        length = size / np.maximum((direction * bent).sum(axis=0), 1e-300) * going
         x += length * direction
         rest -= length * bent
+        rest -= rest.mean(axis=0)
         near = rest / diagonal
         new = (rest * near).sum(axis=0)
-        if (np.sqrt(new) <= goal).all():
+        going &= np.sqrt(new) > goal
+        if not going.any():
             return x - x.mean(axis=0)
-        direction = near + new / np.maximum(size, 1e-300) * direction
+        direction = near + new / np.maximum(size, 1e-300) * going * direction
         size = new
     raise NotConvergedError(
         f"The board of {n:,} models hangs together by too few battles: its scores did "
