@@ -276,5 +276,6 @@ def setup(app: Sphinx) -> None:
     """Offer to run the chapters, if Pyodide's files are there."""
     app.connect("builder-inited", _prepare)
     app.connect("env-get-outdated", _outdated)
-    app.connect("html-page-context", _offer)
+    # As the charts, when a page's body is whole again (bookbuild.library).
+    app.connect("html-page-context", _offer, priority=900)
     app.connect("build-finished", _write)
