@@ -276,6 +276,6 @@ def setup(app: Sphinx) -> None:
     """Offer to run the chapters, if Pyodide's files are there."""
     app.connect("builder-inited", _prepare)
     app.connect("env-get-outdated", _outdated)
-    # After the page has been put together again, see bookbuild.library.
-    app.connect("html-page-context", _offer, priority=850)
+    # As the charts, when a page's body is whole again (bookbuild.library).
+    app.connect("html-page-context", _offer, priority=900)
     app.connect("build-finished", _write)

@@ -186,10 +186,10 @@ inpage
 }
 
 function fatal(error) {
-  const text = String(error?.message ?? error);
+  // An error of Python's has a type; its text went to a stream that is ours.
+  const text = error?.type || error?.message || String(error);
   const memory = error instanceof RangeError || /memory/i.test(text);
-  const last = text.trim().split("\n").pop(); // of a traceback of Python's
-  tell("fatal", { text: last.slice(0, 300), memory });
+  tell("fatal", { text: text.trim().split("\n").pop().slice(0, 300), memory });
 }
 
 onmessage = async ({ data }) => {

@@ -524,7 +524,7 @@
 
   async function attempt(cell, old, now) {
     if (!cell.code.includes(old) && !cell.code.includes(now)) restore(cell);
-    change(cell, cell.code.replace(old, now));
+    change(cell, cell.code.replace(old, () => now));
     say(`Changed ${said(old)} to ${said(now)}; running it and what follows.`);
     // Up to the first chart or table that is not what it was, or the next section.
     let target;
