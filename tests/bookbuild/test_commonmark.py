@@ -5,6 +5,7 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from bs4 import BeautifulSoup
 
 from bookbuild import commonmark
 from bookbuild.commonmark import PortableError, to_site
@@ -46,8 +47,8 @@ def test_what_has_no_comment_stays():
 def test_a_number_shows_what_makes_it():
     made = "x:.0f&#10;x = f(3)"
     assert one("It is **9<!--=x:.0f-->** points.", ["x:.0f", "9"]) == (
-        f'It is **<span class="computed" tabindex="-1" data-made="{made}">9</span>** '
-        "points."
+        'It is **<span class="computed" tabindex="-1" data-mark="0" '
+        f'data-made="{made}">9</span>** points.'
     )
 
 
@@ -70,8 +71,45 @@ def test_what_is_computed_is_listed_with_links_to_its_cells():
     assert "<li><div>“More.”</div><div><code>y &lt; 3</code></div>" in listed
 
 
-def test_a_statement_leaves_nothing():
-    assert one("None.<!--?x > y--> More.", ["x > y", True]) == "None. More."
+def test_a_statement_leaves_its_place():
+    said = one("None.<!--?x > y--> More.", ["x > y", True])
+    assert said == 'None.<span class="said" data-mark="0"></span> More.'
+
+
+def test_places_are_counted_in_the_text_alone():
+    _, first, second, _ = site(
+        code('show(caption="It is 9.<!--?x > 8-->")', "a"),
+        text("One 9<!--=x-->.") | {"metadata": {"slide": "Two 9<!--=x-->."}},
+        text("Three 9<!--=x-->.", "u"),
+        code("", "z", [["x > 8", True], ["x", "9"], ["x", "9"], ["x", "9"]]),
+    )[:4]
+    assert 'data-mark="0"' in first
+    assert 'data-mark="1"' in second
+
+
+def test_a_change_to_try_becomes_a_button():
+    said = one("**Try:** less.<!--try a: f(3) -> f(-1) -> 2-->\n")
+    assert said.startswith("**Try:** less. <button ")
+    assert said.endswith("</button>\n")
+    button = BeautifulSoup(said, "html.parser").button
+    assert button is not None
+    assert button.has_attr("hidden")
+    told = [button[f"data-{key}"] for key in ("cell", "old", "new")]
+    assert told == ["a", "f(3)", "f(-1) -> 2"]
+    assert not re.search(r"f\(3\)|\*(?!\*)", said.removeprefix("**Try:**"))
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ("b: f(3) -> f(4)", "there is no cell of code b"),
+        ("a: f(5) -> f(4)", "has 'f(5)' 0 times"),
+        ("a: = -> ==", "has '=' 2 times"),
+    ],
+)
+def test_a_change_that_cannot_be_made_stops_the_build(change, fault):
+    with pytest.raises(PortableError, match=re.escape(fault)):
+        one(f"**Try:** it.<!--try {change}-->\n")
 
 
 def test_sources():
