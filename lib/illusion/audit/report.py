@@ -10,8 +10,8 @@ import pandas as pd
 
 from illusion.audit.sections import Audit, Section
 
-BOOK = "https://example.github.io/leaderboard-illusion-rerun"
-"""Where the book's chapters are."""
+BOOK = ""
+"""Where the book is published; empty until it is, and then chapters are named only."""
 _ROWS = 25
 _WIDTH, _NAME, _LINE = 680, 220, 22
 _STYLE = """
@@ -62,8 +62,8 @@ def html(audit: Audit, title: str, *, book: str = BOOK) -> str:
             *(f"<p>{_shown(sentence)}</p>" for sentence in section.sentences),
             _drawing(section),
             _table(section.table),
-            f'<p><a href="{escape(book)}/chapters/{section.chapter}.html">'
-            "The chapter that explains this</a></p></section>",
+            f"<p>Explained in the book's chapter {_chapter(section, book)}.</p>",
+            "</section>",
         ]
     parts.append(
         "</main><footer>Made by the audit of <cite>The Leaderboard Illusion, "
@@ -195,3 +195,11 @@ def _bars(table: pd.DataFrame, name: str, value: str, label: str) -> str:
             f'<text x="{_NAME + long + 6}" y="{y + 12}">{said}</text>'
         )
     return _svg(lines, len(table), label)
+
+
+def _chapter(section: Section, book: str) -> str:
+    """Name the chapter that explains a section, with a link if there is an address."""
+    name = f"<cite>{escape(section.chapter)}</cite>"
+    if not book:
+        return name
+    return f'<a href="{escape(book)}/chapters/{section.chapter}.html">{name}</a>'
