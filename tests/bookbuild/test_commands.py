@@ -77,6 +77,6 @@ def test_the_readme_names_the_commands():
         text=True,
         check=True,
     ).stdout
-    for name in ("student", "slides", "pdf", "renew", "seeds"):
+    for name in ("student", "slides", "pdf", "renew", "seeds", "live"):
         assert f"python -m bookbuild {name}" in README
         assert name in text
