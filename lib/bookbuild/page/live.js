@@ -529,7 +529,7 @@
     // Up to the first chart or table that is not what it was, or the next section.
     let target;
     for (const next of cells.slice(cells.indexOf(cell))) {
-      if (next.solution || (next !== cell && next.section !== cell.section)) break;
+      if (next !== cell && (next.solution || next.section !== cell.section)) break;
       const end = ended(next);
       runTo(next, { quiet: true });
       if (!(await end)) {
@@ -548,7 +548,8 @@
     for (let e = seen.box; (e = e.parentElement?.closest("details")); ) e.open = true;
     const output = seen.output ?? seen.box;
     output.scrollIntoView({ block: "center" });
-    seen.area.focus({ preventScroll: true });
+    output.tabIndex = -1; // not the code, which brings up a phone's keyboard
+    output.focus({ preventScroll: true });
   }
 
   // --- The worker, and the bar that says what it does
