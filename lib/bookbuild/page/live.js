@@ -223,8 +223,9 @@
     worker.postMessage({ type: "run", cell: cell.id, source: cell.code });
   }
 
-  async function finished({ ok, outputs }) {
+  async function finished({ ok, outputs, heap }) {
     const cell = running;
+    root.heap = cell.heap = heap; // for who measures
     const before = signature(cell);
     running = undefined;
     // Those below have seen another past.
@@ -264,9 +265,8 @@
 
   const nameOf = (cell) => (cell.work ? "Your answer" : `Cell ${cell.number}`);
 
-  function judged({ marks, heap }) {
+  function judged({ marks }) {
     waiting = false;
-    root.heap = heap;
     const wrong = tellText(marks);
     if (outcome) {
       const text = wrong ? `${plural(wrong, "place")} in the text no longer hold${
