@@ -46,7 +46,8 @@ class Spread(LoadFileScheduling):
     """Files stay whole, but for the visits of the site's pages."""
 
     def _split_scope(self, nodeid: str) -> str:
-        visit = nodeid.startswith("tests/book/test_site.py::") and "[" in nodeid
+        pages = ("tests/book/test_site.py::", "tests/book/test_live.py::")
+        visit = nodeid.startswith(pages) and "[" in nodeid
         return nodeid if visit else super()._split_scope(nodeid)
 
 

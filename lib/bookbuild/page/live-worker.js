@@ -197,9 +197,9 @@ onmessage = async ({ data }) => {
     if (data.type === "start") await start(data);
     else if (data.type === "run") {
       const found = JSON.parse(session.run(data.cell, data.source));
-      tell("done", { cell: data.cell, ...found });
+      tell("done", { cell: data.cell, heap: heap(), ...found });
     } else if (data.type === "marks") {
-      tell("marks", { marks: JSON.parse(session.marks()), heap: heap() });
+      tell("marks", { marks: JSON.parse(session.marks()) });
       await remember();
     }
   } catch (error) {

@@ -223,8 +223,9 @@
     worker.postMessage({ type: "run", cell: cell.id, source: cell.code });
   }
 
-  async function finished({ ok, outputs }) {
+  async function finished({ ok, outputs, heap }) {
     const cell = running;
+    root.heap = cell.heap = heap; // for who measures
     const before = signature(cell);
     running = undefined;
     // Those below have seen another past.
@@ -264,9 +265,8 @@
 
   const nameOf = (cell) => (cell.work ? "Your answer" : `Cell ${cell.number}`);
 
-  function judged({ marks, heap }) {
+  function judged({ marks }) {
     waiting = false;
-    root.heap = heap;
     const wrong = tellText(marks);
     if (outcome) {
       const text = wrong ? `${plural(wrong, "place")} in the text no longer hold${
@@ -529,7 +529,7 @@
     // Up to the first chart or table that is not what it was, or the next section.
     let target;
     for (const next of cells.slice(cells.indexOf(cell))) {
-      if (next.solution || (next !== cell && next.section !== cell.section)) break;
+      if (next !== cell && (next.solution || next.section !== cell.section)) break;
       const end = ended(next);
       runTo(next, { quiet: true });
       if (!(await end)) {
@@ -548,7 +548,8 @@
     for (let e = seen.box; (e = e.parentElement?.closest("details")); ) e.open = true;
     const output = seen.output ?? seen.box;
     output.scrollIntoView({ block: "center" });
-    seen.area.focus({ preventScroll: true });
+    output.tabIndex = -1; // not the code, which brings up a phone's keyboard
+    output.focus({ preventScroll: true });
   }
 
   // --- The worker, and the bar that says what it does

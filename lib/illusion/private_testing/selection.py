@@ -30,6 +30,7 @@ from illusion.rating.ratings import (
 )
 
 _ATOMS = 2_000  # equally likely values that stand for a skewed distribution
+_PARTS = 16
 _POOL_VOTES = 20_000  # between every two opponents of a simulated board
 
 
@@ -284,12 +285,17 @@ def best_of_skewed(n: int, skill_sd: float, error: float, skewness: float) -> Ch
     far = _FAR * error
     x = np.linspace(skill.min() - far, skill.max() + far, 2 * _ATOMS)
     step = x[1] - x[0]
-    z = (x[:, None] - skill) / error
-    density = norm.pdf(z) / error
-    chosen = n * np.exp((n - 1) * np.log(np.exp(log_ndtr(z)).mean(axis=1) + 1e-300))
+    below, density, skilled = np.empty((3, len(x)))
+    # A part at a time: the whole would take hundreds of megabytes.
+    for part in np.array_split(np.arange(len(x)), _PARTS):
+        z = (x[part, None] - skill) / error
+        below[part] = np.exp(log_ndtr(z)).mean(axis=1)
+        each = norm.pdf(z) / error
+        density[part], skilled[part] = each.mean(axis=1), (each * skill).mean(axis=1)
+    chosen = n * np.exp((n - 1) * np.log(below + 1e-300))
     return Choice(
-        published=float((chosen * density.mean(axis=1) * x).sum() * step),
-        skill=float((chosen * (density * skill).mean(axis=1)).sum() * step),
+        published=float((chosen * density * x).sum() * step),
+        skill=float((chosen * skilled).sum() * step),
     )
 
 
