@@ -67,9 +67,13 @@ def main(arguments: list[str] | None = None) -> None:
 
             made = student.make(out)
         elif chosen.command == "live":
-            from bookbuild import runtime
+            from bookbuild import live, runtime
 
             made = runtime.fetch(chosen.source)
+            try:
+                made += live.prepare()
+            except NoBrowserError as error:
+                print(f"{error}\nChapters start some seconds later in their pages.")
         elif chosen.command == "slides":
             from bookbuild import slides
 

@@ -18,23 +18,19 @@ import re
 import sys
 import traceback
 import warnings
-import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from pprint import pformat
 from types import CodeType, ModuleType
 from typing import Any
 
-__all__ = ["Session", "compiled", "install"]
+__all__ = ["Session", "install"]
 
 _WIDTH = 79
 _Output = dict[str, Any]
 _shown: list[_Output] = []
 # How much of an error's text is of use.
 _MESSAGE = 600
-# So many modules are worth to be kept anew.
-_MANY = 100
-_kept = [0]
 
 
 class _Shell:
@@ -131,38 +127,9 @@ def install(tell: Callable[[str], object]) -> None:
     )
     modules["IPython.core"].__dict__["getipython"] = shell[1]
     sys.modules.update(modules)
-    _kept[0] = len(_compiled_files())  # of an earlier visit
     # A bar of progress has a thread elsewhere.
     warnings.filterwarnings("ignore", "tqdm:disabling monitor support")
     sys.stdout, sys.stderr = (_Stream(name, tell) for name in ("stdout", "stderr"))
-
-
-def compiled() -> bytes:
-    """Return the code that was compiled so far, to spare the next start the work.
-
-    Returns
-    -------
-    bytes
-        A zip to be unpacked at the root, before anything is imported; empty if there
-        are not many modules more than the last time.
-    """
-    files = _compiled_files()
-    if len(files) < _kept[0] + _MANY:
-        return b""
-    _kept[0] = len(files)
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        for file in files:
-            # Sources that are unpacked again are of another time: nothing checks that.
-            code = file.read_bytes()
-            unchecked = code[:4] + (1).to_bytes(4, "little") + bytes(8) + code[16:]
-            archive.writestr(file.as_posix().lstrip("/"), unchecked)
-    return made.getvalue()
-
-
-def _compiled_files() -> list[Path]:
-    folders = {Path(entry) for entry in sys.path if entry and Path(entry).is_dir()}
-    return sorted({file for folder in folders for file in folder.rglob("*.pyc")})
 
 
 class Session:

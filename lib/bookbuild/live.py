@@ -1,15 +1,14 @@
 """A chapter that runs in its page: what the build adds for it.
 
 With Pyodide's files in place (:mod:`bookbuild.runtime`), the site gets a folder
-``_static/python`` with those files, a zip of the book's library, data and notebooks and
-of what they import, and for each chapter its cells; and each chapter gets a button. A
-page asks for none of this before the button is pressed. Without the files the site is
-what it was.
+``_static/python`` with those files, a zip of the book's library, data and notebooks,
+another of what they import, and for each chapter its cells; and each chapter gets a
+button. A page asks for none of this before the button is pressed. Without the files the
+site is what it was.
 """
 
 import ast
 import hashlib
-import io
 import json
 import re
 import shutil
@@ -24,11 +23,11 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-from bookbuild import runtime, student, tree
+from bookbuild import bytecode, runtime, student, tree
 from bookbuild.commonmark import solved
 from illusion import ledger
 
-__all__ = ["about", "packages", "setup", "zipped"]
+__all__ = ["about", "book", "packages", "prepare", "setup"]
 
 FOLDER = "python"
 """Of the site's static files."""
@@ -50,7 +49,6 @@ _LEFT_OUT = re.compile(
     r"|narwhals/(?:_arrow|_dask|_duckdb|_ibis|_polars|_spark_like|testing)"
     r"|tqdm/(?:contrib|keras|dask|rich))|/tests/|\.dist-info/sboms/"
 )
-_DAY = (2025, 1, 1, 0, 0, 0)  # one date for all files, so that a zip is the same again
 _Members = Iterator[tuple[str, bytes]]
 
 
@@ -131,8 +129,8 @@ def _bare(path: Path) -> dict[str, Any]:
     return {"cells": notebook["cells"]}
 
 
-def zipped(source: Path) -> bytes:
-    """Return the zip that a page unpacks beside Pyodide.
+def book(source: Path) -> bytes:
+    """Return the zip of the book that a page unpacks beside Pyodide.
 
     Parameters
     ----------
@@ -144,14 +142,30 @@ def zipped(source: Path) -> bytes:
     bytes
         The same again for the same files.
     """
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        members = [*_book(source), *((f"packages/{p}", b) for p, b in packages())]
-        for path, content in members:
-            entry = zipfile.ZipInfo(path, _DAY)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, content)
-    return made.getvalue()
+    return bytecode.archive(_book(source))
+
+
+def prepare() -> list[Path]:
+    """Compile what is imported in a page, for the builds to come.
+
+    Returns
+    -------
+    list of Path
+        The archives of compiled code.
+
+    Raises
+    ------
+    NoBrowserError
+        If there is no browser, by which the page's own Python does it.
+    """
+    imported = bytecode.archive(packages())
+    return bytecode.prepare(
+        [*runtime.archives(), imported],
+        book(tree.ROOT),
+        imported,
+        runtime.FOLDER,
+        runtime.lock(),
+    )
 
 
 def about(path: Path) -> dict[str, Any]:
@@ -197,8 +211,12 @@ class _Built:
     """What the build adds, made once."""
 
     def __init__(self, app: Sphinx) -> None:
-        book = runtime.Served("book.zip", "book.zip", zipped(Path(app.srcdir)))
-        files = [*runtime.served(), book]
+        imported = bytecode.lean(bytecode.archive(packages()))
+        files = [
+            *runtime.served(),
+            runtime.packed("packages.zip", imported),
+            runtime.packed("book.zip", book(Path(app.srcdir))),
+        ]
         # In the order in which a page needs them.
         files.sort(key=lambda file: file.name.startswith(("openblas", "scipy")))
         self.files = files
@@ -259,7 +277,8 @@ def _write(app: Sphinx, error: Exception | None) -> None:
     if error is not None or not built:
         return
     folder = Path(app.outdir, "_static", FOLDER)
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)  # of another build
+    folder.mkdir(parents=True)
     for path in SCRIPTS.iterdir():
         shutil.copyfile(path, folder / path.name)
     for file in built.files:

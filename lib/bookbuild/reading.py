@@ -12,6 +12,7 @@ import re
 from dataclasses import astuple, dataclass
 from operator import add
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 from docutils import nodes
@@ -19,11 +20,13 @@ from myst_parser.mdit_to_docutils.base import default_slugify
 from sphinx.addnodes import desc, pending_xref
 from sphinx.application import Sphinx
 
-from bookbuild import tree
+from bookbuild import theme, tree
 from bookbuild.commonmark import solved
 from illusion.telling import charts, quiz
 
-__all__ = ["RUNS", "Reading", "line", "reading", "running", "sections", "setup"]
+__all__ = [
+    "RUNS", "Reading", "hosted", "line", "reading", "running", "sections", "setup",
+]  # fmt: skip
 
 WORDS_PER_MINUTE = 238
 """Silent reading of English non-fiction, mean of 190 studies (Brysbaert 2019)."""
@@ -36,6 +39,8 @@ SECONDS_PER_CHART = 30
 
 RUNS = ".pytest_cache/v/book/seconds"
 """Where the tests leave how long each notebook ran, in seconds by its name."""
+
+_GITHUB = "https://github.com/"
 
 COLUMNS = ("words", "lines of code", "charts", "to read")
 """Headings of the columns that the build fills in, from the links of each row."""
@@ -174,6 +179,51 @@ def line(path: Path) -> list[tuple[str, bool]]:
     return [(f"{text}. To rerun it: ", False), (command, True)]
 
 
+def hosted(repository: str, branch: str, path: str) -> str:
+    """Return the address at which a notebook of a public repository can be run.
+
+    Parameters
+    ----------
+    repository, branch
+        As in the book's settings.
+    path
+        Of the notebook.
+
+    Returns
+    -------
+    str
+        Empty while the book has no repository, or for one that is elsewhere than on
+        GitHub.
+    """
+    if not theme.linked(repository) or not repository.startswith(_GITHUB):
+        return ""
+    name = repository.removeprefix(_GITHUB).strip("/").removesuffix(".git")
+    wanted = quote(path, safe="")
+    return (
+        f"https://mybinder.org/v2/gh/{name}/{quote(branch, safe='')}?labpath={wanted}"
+    )
+
+
+def _elsewhere(app: Sphinx) -> nodes.inline:
+    """Return links to a page's notebook, for the screen alone."""
+    links = nodes.inline(classes=["rerun-links"])
+    path = Path(app.env.doc2path(app.env.docname))
+    if path.suffix == ".ipynb":
+        file = f"{app.env.docname}.ipynb"
+        up = "../" * file.count("/")
+        options = app.config.html_theme_options
+        at = options["repository_url"], options.get("repository_branch", "main")
+        places = {
+            "download the notebook": f"{up}_sources/{file}",
+            "run it on mybinder.org": hosted(*at, file),
+        }
+        for text, address in places.items():
+            if address:
+                link = nodes.reference("", text, refuri=address, internal=False)
+                links += [nodes.Text(", or "), link]
+    return links
+
+
 def _add(app: Sphinx, doctree: nodes.document) -> None:
     title = next(doctree.findall(nodes.title), None)
     if title is None or not app.env.docname.startswith(f"{tree.CHAPTERS}/"):
@@ -186,6 +236,7 @@ def _add(app: Sphinx, doctree: nodes.document) -> None:
     paragraph = nodes.paragraph(classes=["rerun"])
     for text, code in line(Path(app.env.doc2path(app.env.docname))):
         paragraph += nodes.literal(text, text) if code else nodes.Text(text)
+    paragraph += _elsewhere(app)
     title.parent.insert(title.parent.index(title) + 1, paragraph)
 
 

@@ -24,10 +24,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bookbuild import tree
+from bookbuild import bytecode, tree
 from bookbuild.site import BuildError
 
-__all__ = ["FOLDER", "SOURCES", "Served", "complete", "fetch", "served", "wheels"]
+__all__ = [
+    "FOLDER", "SOURCES", "Served", "archives", "complete", "fetch", "lock", "packed",
+    "served", "wheels",
+]  # fmt: skip
 
 FOLDER = tree.ROOT / tree.BUILD / "live" / "runtime"
 """Where the build looks for the files; it may be removed at any time."""
@@ -240,22 +243,49 @@ def served(folder: Path = FOLDER) -> Iterator[Served]:
     """
     for record in _manifest()["files"]:
         content = (folder / record["name"]).read_bytes()
-        packed = _packed(folder, record, content)
-        if len(packed) < (1 - _WORTH) * len(content):
-            yield Served(record["name"], f"{record['name']}{_PACKED}", packed)
-        else:
-            yield Served(record["name"], record["name"], content)
-    lock = json.dumps(_manifest()["lock"]).encode()
-    yield Served(LOCK, LOCK, lock)
+        if record["name"].endswith((".whl", ".zip")):
+            content = bytecode.lean(content)
+        yield packed(record["name"], content, folder)
+    yield Served(LOCK, LOCK, json.dumps(lock()).encode())
 
 
-def _packed(folder: Path, record: dict[str, Any], content: bytes) -> bytes:
-    """Compress a file, once, as it takes seconds."""
-    path = folder.with_name("packed") / f"{record['sha256']}.gz"
+def lock() -> dict[str, Any]:
+    """Return Pyodide's own list of packages, as far as they are needed."""
+    return _manifest()["lock"]
+
+
+def archives(folder: Path = FOLDER) -> list[bytes]:
+    """Return those files that hold Python's code."""
+    names = [record["name"] for record in _manifest()["files"]]
+    kept = [name for name in names if name.endswith((".whl", ".zip"))]
+    return [(folder / name).read_bytes() for name in kept]
+
+
+def packed(name: str, content: bytes, folder: Path = FOLDER) -> Served:
+    """Return a file as the site serves it, compressed if that is worth it.
+
+    Parameters
+    ----------
+    name
+        As the page asks for it.
+    content
+        The file.
+    folder
+        Beside it, compressed files are kept for the next build, as it takes seconds.
+
+    Returns
+    -------
+    Served
+    """
+    digest = hashlib.sha256(content).hexdigest()
+    path = folder.with_name("packed") / f"{digest}.gz"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, gzip.compress(content, 9, mtime=0))
-    return path.read_bytes()
+    small = path.read_bytes()
+    if len(small) < (1 - _WORTH) * len(content):
+        return Served(name, f"{name}{_PACKED}", small)
+    return Served(name, name, content)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -22,7 +22,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.writers.html5 import HTML5Translator
 
-__all__ = ["auto_theme", "link_repository", "setup"]
+__all__ = ["auto_theme", "link_repository", "linked", "setup"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -34,11 +34,16 @@ _LONG, _DESCRIPTION = 80, 200
 """Characters of a paragraph that says something, and of a page's description."""
 
 
+def linked(repository: str) -> bool:
+    """Whether the address of a repository is more than a placeholder."""
+    return not repository.startswith(PLACEHOLDER)
+
+
 def link_repository(app: Sphinx, config: Config) -> None:
     """Offer to edit a page and to open an issue, once there is a repository."""
     options = config.html_theme_options
-    linked = not options["repository_url"].startswith(PLACEHOLDER)
-    options |= {"use_edit_page_button": linked, "use_issues_button": linked}
+    there = linked(options["repository_url"])
+    options |= {"use_edit_page_button": there, "use_issues_button": there}
 
 
 def _introduce(

@@ -16,7 +16,6 @@ _PAGE = "a chapter that runs in its page"
 CALLED_ELSEWHERE = {
     "Session": _PAGE,
     "_repr_mimebundle_": "what shows an object",
-    "compiled": _PAGE,
     "install": _PAGE,
     "writable": "print",
     "VegaLiteRenderer": "myst-nb, by the entry point in pyproject.toml",

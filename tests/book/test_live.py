@@ -14,7 +14,8 @@ import pytest
 import test_site
 from conftest import CHAPTERS, ROOT
 
-from bookbuild import panels, tidying
+from bookbuild import bytecode, panels, tidying
+from bookbuild import live as live_pages
 from illusion.telling.charts import FIGURE_MIME, MIME
 
 axe, contexts, watch = test_site.axe, test_site.contexts, test_site.watch
@@ -109,9 +110,12 @@ def test_every_output_is_the_stored_one(live, axe, name):
     assert len(expected) == len(page.evaluate(OUTPUTS))
     changed = page.locator("[data-mark].changed").all_inner_texts()
     wrong += [f"the text is said not to hold: {text}" for text in changed]
-    if page.evaluate(test_site.LOOK)["sideways"] > 0:
-        wrong.append("the page scrolls sideways")
     wrong += axe(page, "html")
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size(test_site.PHONE["viewport"])
+    wrong += [f"on a phone, in the dark: {fault}" for fault in axe(page, "html")]
+    if page.evaluate(test_site.LOOK)["sideways"] > 0:
+        wrong.append("the page scrolls sideways on a phone")
     wrong += [f"asks outside: {url}" for url in visit.outside]
     wrong += [f"fails: {url}" for url in visit.failed] + visit.errors
     assert not wrong, f"{name}:\n" + "\n".join(wrong)
@@ -238,6 +242,12 @@ def test_answers_are_checked_and_a_change_is_tried(live, axe):
     area.press("Shift+Enter")
     page.wait_for_function(IDLE)
     assert "right" in work.locator(".cell_output").inner_text()
+    # Nothing of a package is compiled in the page if it could be beforehand.
+    if bytecode.compiled(bytecode.archive(live_pages.packages())).exists():
+        area.fill("import altair, pandas\naltair.__file__, pandas.__file__")
+        area.press("Shift+Enter")
+        page.wait_for_function(IDLE)
+        assert work.locator(".cell_output").inner_text().count(".pyc'") == 2
     # Neither solution has run for it.
     assert not page.evaluate("() => bookLive.cells.some((c) => c.solution && c.state)")
 

@@ -1,11 +1,8 @@
 """How a page runs cells, tried in a Python of its own, which has no IPython then."""
 
-import base64
-import io
 import json
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -154,35 +151,3 @@ def test_an_expressions_own_names_need_not_be_set(tmp_path):
     text = "It is 6<!--=sum(k for k in xs)-->, so 3<!--=max(xs, key=lambda a: a)-->."
     marks = run(tmp_path, ("a", "xs = [1, 2, 3]"), text=text)["marks"]
     assert [mark["holds"] for mark in marks] == [True, True]
-
-
-def test_compiled_code_is_kept_for_the_next_start(tmp_path):
-    code = f"""
-import sys
-sys.path[:] = [{str(tmp_path)!r}, *sys.path]
-import base64
-from bookbuild import inpage
-out = sys.stdout
-known = inpage._compiled_files
-inpage._compiled_files = lambda: [p for p in known() if {str(tmp_path)!r} in str(p)]
-inpage.install(print)
-for n in range(120):
-    __import__(f"module{{n}}")
-print(base64.b64encode(inpage.compiled()).decode(), len(inpage.compiled()), file=out)
-"""
-    for n in range(120):
-        (tmp_path / f"module{n}.py").write_text(f"x = {n}")
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"PYTHONPATH": ":".join(sys.path), "PYTHONDONTWRITEBYTECODE": ""},
-    )
-    made, again = done.stdout.split()
-    assert again == "0"  # nothing more since
-    with zipfile.ZipFile(io.BytesIO(base64.b64decode(made))) as archive:
-        names = archive.namelist()
-        code_of = archive.read(names[0])
-    assert len(names) == 120
-    assert int.from_bytes(code_of[4:8], "little") == 1  # not checked against a source

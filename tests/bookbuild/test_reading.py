@@ -220,11 +220,32 @@ def test_every_page_says_how_to_rerun_it(site, name, monkeypatch):
         assert not found
         return
     assert len(found) == 1
-    shown = " ".join(re.sub(r"<[^>]+>", "", found[0]).split())
+    said, _, links = found[0].partition('<span class="rerun-links">')
+    assert re.findall(r'href="([^"]+)"', links) == (
+        [f"../_sources/chapters/{name}.ipynb"] * (PAGES[name].suffix == ".ipynb")
+    )
+    shown = " ".join(re.sub(r"<[^>]+>", "", said).split())
     # The site may be older than the last run of the tests.
     shown = re.sub(r", under (a minute|\d+ minutes) to run", "", shown)
     monkeypatch.setattr(reading, "running", lambda *_: "")
     assert shown == "".join(text for text, _ in reading.line(PAGES[name]))
+
+
+@pytest.mark.parametrize(
+    ("repository", "address"),
+    [
+        ("https://github.com/example/a-book", ""),
+        ("https://gitlab.com/somebody/a-book", ""),
+        (
+            "https://github.com/somebody/a-book",
+            "https://mybinder.org/v2/gh/somebody/a-book/a%2Fb?labpath=chapters%2Fone.ipynb",
+        ),
+    ],
+)
+def test_a_notebook_can_be_run_elsewhere_once_there_is_a_repository(
+    repository, address
+):
+    assert reading.hosted(repository, "a/b", "chapters/one.ipynb") == address
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)

@@ -16,10 +16,11 @@ from conftest import CHAPTERS, ROOT
 
 from bookbuild import __main__ as commands
 from bookbuild import live, runtime, student
+from bookbuild.browser import NoBrowserError
 from bookbuild.site import BuildError
 from illusion import ledger
 
-FILES = {"pyodide.js": b"run()\n" * 500, "stdlib.zip": bytes(range(256))}
+FILES = {"pyodide.js": b"run()\n" * 500, "stdlib.bin": bytes(range(256))}
 WHEELS = {"pure-1.0-py3-none-any.whl": b"wheel"}
 
 
@@ -75,17 +76,17 @@ def refused(source, into) -> list[str]:
 
 
 def test_a_wrong_digest_is_refused_by_name(known, source, tmp_path):
-    (source / "stdlib.zip").write_bytes(FILES["stdlib.zip"][::-1])
+    (source / "stdlib.bin").write_bytes(FILES["stdlib.bin"][::-1])
     (line,) = refused(source, tmp_path / "kept")
-    assert line.startswith("stdlib.zip: another SHA-256 digest")
+    assert line.startswith("stdlib.bin: another SHA-256 digest")
     # What is right is kept, what is not is not.
     assert (tmp_path / "kept" / "pyodide.js").exists()
-    assert not (tmp_path / "kept" / "stdlib.zip").exists()
+    assert not (tmp_path / "kept" / "stdlib.bin").exists()
 
 
 def test_a_wrong_size_is_said(known, source, tmp_path):
-    (source / "stdlib.zip").write_bytes(b"short")
-    assert refused(source, tmp_path / "kept") == ["stdlib.zip: 5 bytes instead of 256"]
+    (source / "stdlib.bin").write_bytes(b"short")
+    assert refused(source, tmp_path / "kept") == ["stdlib.bin: 5 bytes instead of 256"]
 
 
 def test_a_missing_file_is_named(known, source, tmp_path):
@@ -96,7 +97,7 @@ def test_a_missing_file_is_named(known, source, tmp_path):
 
 def test_a_file_that_was_changed_later_is_fetched_again(known, source, tmp_path):
     runtime.fetch(str(source), tmp_path / "kept")
-    (tmp_path / "kept" / "stdlib.zip").write_bytes(b"changed")
+    (tmp_path / "kept" / "stdlib.bin").write_bytes(b"changed")
     assert not runtime.complete(tmp_path / "kept")
     runtime.fetch(str(source), tmp_path / "kept")
     assert runtime.complete(tmp_path / "kept")
@@ -164,7 +165,7 @@ def test_files_are_served_small_and_with_their_digests(known, source, tmp_path):
     assert script.file == "pyodide.js.packed"
     assert gzip.decompress(script.content) == FILES["pyodide.js"]
     assert library.file == library.name
-    assert library.content == FILES["stdlib.zip"]
+    assert library.content == FILES["stdlib.bin"]
     assert json.loads(lock.content) == known["lock"]
     entry = script.entry()
     digest = hashlib.sha256(script.content).digest()
@@ -184,9 +185,21 @@ def test_the_manifest_is_of_the_files_that_pyodide_names():
 
 
 def test_the_command_says_what_it_got(known, source, monkeypatch, capsys):
-    monkeypatch.setattr(runtime, "fetch", lambda source: [ROOT / "_build" / source])
+    made = ROOT / "_build"
+    monkeypatch.setattr(runtime, "fetch", lambda source: [made / source])
+    monkeypatch.setattr(live, "prepare", lambda: [made / "code.zip"])
     commands.main(["live", "here"])
-    assert capsys.readouterr().out == "_build/here\n"
+    assert capsys.readouterr().out == "_build/here\n_build/code.zip\n"
+
+    def without():
+        raise NoBrowserError("No browser.")
+
+    monkeypatch.setattr(live, "prepare", without)
+    commands.main(["live", "here"])
+    first, second, *rest = capsys.readouterr().out.splitlines()
+    assert first == "No browser."
+    assert "some seconds later" in second
+    assert rest == ["_build/here"]
 
 
 CELLS = [
@@ -240,14 +253,13 @@ def names(archive: bytes) -> list[str]:
     return zipfile.ZipFile(io.BytesIO(archive)).namelist()
 
 
-def test_the_zip_has_the_book_and_is_the_same_again(book, monkeypatch):
-    monkeypatch.setattr(live, "packages", lambda: iter([("pure/__init__.py", b"")]))
-    made = live.zipped(book)
-    assert made == live.zipped(book)
+def test_the_zip_has_the_book_and_is_the_same_again(book):
+    made = live.book(book)
+    assert made == live.book(book)
     found = names(made)
     for name in (
         "lib/illusion/rating/ratings.py", "lib/bookbuild/inpage.py",
-        "data/datapackage.json", "chapters/a.ipynb", "packages/pure/__init__.py",
+        "data/datapackage.json", "chapters/a.ipynb",
     ):  # fmt: skip
         assert name in found
     assert not [n for n in found if "__pycache__" in n or n.endswith("live.py")]

@@ -13,12 +13,11 @@ const heap = () => pyodide._module.HEAPU8.length; // in bytes
 const tell = (type, rest = {}) => postMessage({ type, ...rest });
 
 // What was fetched before is used again, if it is still the same.
-async function keeper(base, files, version) {
+async function keeper(base, files) {
   if (!self.caches) return null; // only where the connection is secure
   try {
     const cache = await caches.open(CACHE);
     const wanted = new Set(files.map((file) => addressOf(base, file)));
-    wanted.add(`${base}compiled?${version}`);
     for (const request of await cache.keys()) {
       if (request.url.startsWith(base) && !wanted.has(request.url)) {
         await cache.delete(request);
@@ -36,44 +35,60 @@ const addressOf = (base, file) =>
 const kindOf = (name) =>
   name.endsWith(".wasm") ? "application/wasm" : "application/octet-stream";
 
-async function isSame(bytes, file) {
+async function isSame(whole, file) {
   if (!self.crypto?.subtle) return true; // the browser has checked it
+  const bytes = await whole.arrayBuffer();
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return btoa(String.fromCharCode(...digest)) === file.sha256;
 }
 
-// Returns what Python is given for a file, and how to keep it for the next visit. It is
-// kept unpacked, and only if it was the file that the book was built with.
+// Returns what Python is given for a file, and how to keep it for the next visit: only
+// if it is the file that the book was built with.
 async function obtain(base, file, cache, count) {
   const address = addressOf(base, file);
-  const kept = await cache?.match(address).catch(() => undefined);
-  if (kept) {
-    count(file.bytes);
-    return { answer: kept };
-  }
-  // Where the connection is not secure, the browser itself must check the digest.
-  const check = self.crypto?.subtle ? {} : { integrity: `sha256-${file.sha256}` };
-  const fetched = await outside(address, check);
-  if (!fetched.ok) throw new Error(`${file.name}: the site answers ${fetched.status}`);
-  const parts = [];
-  const reader = fetched.body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    parts.push(value);
-    count(value.length);
-  }
-  let whole = new Blob(parts);
-  if (!(await isSame(await whole.arrayBuffer(), file))) {
-    throw new Error(`${file.name} is not the file that the book was built with`);
+  let whole = await kept(address, file, cache);
+  let keep;
+  if (whole) count(file.bytes);
+  else {
+    whole = await fetched(address, file, count);
+    const same = new Response(whole);
+    keep = () => cache?.put(address, same);
   }
   if (file.file !== file.name) {
     const unpacked = whole.stream().pipeThrough(new DecompressionStream("gzip"));
     whole = await new Response(unpacked).blob();
   }
   const headers = { "Content-Type": kindOf(file.name) };
-  const keep = () => cache?.put(address, new Response(whole, { headers }));
   return { answer: new Response(whole, { headers }), keep };
+}
+
+async function kept(address, file, cache) {
+  try {
+    const whole = await (await cache?.match(address))?.blob();
+    return whole && (await isSame(whole, file)) ? whole : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function fetched(address, file, count) {
+  // Where the connection is not secure, the browser itself must check the digest.
+  const check = self.crypto?.subtle ? {} : { integrity: `sha256-${file.sha256}` };
+  const answer = await outside(address, check);
+  if (!answer.ok) throw new Error(`${file.name}: the site answers ${answer.status}`);
+  const parts = [];
+  const reader = answer.body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    parts.push(value);
+    count(value.length);
+  }
+  const whole = new Blob(parts);
+  if (!(await isSame(whole, file))) {
+    throw new Error(`${file.name} is not the file that the book was built with`);
+  }
+  return whole;
 }
 
 // Starts to fetch all files: those that are needed first come first, so that Python
@@ -127,34 +142,11 @@ async function script(name) {
   URL.revokeObjectURL(address);
 }
 
-// Code that was compiled in an earlier visit, or before a stop, need not be again.
-let cache;
-let compiledAt;
-
-async function recall(base, version) {
-  compiledAt = `${base}compiled?${version}`;
-  const kept = await cache?.match(compiledAt).catch(() => undefined);
-  if (!kept) return;
-  pyodide.unpackArchive(await kept.arrayBuffer(), "zip", { extractDir: "/" });
-}
-
-async function remember() {
-  if (!cache) return;
-  try {
-    const found = inpage.compiled();
-    const bytes = found.toJs();
-    found.destroy();
-    if (!bytes.length) return;
-    await cache.put(compiledAt, new Response(bytes));
-  } catch {
-    cache = null; // there is no room
-  }
-}
-
-async function start({ base, files, version, notebook, printed }) {
-  cache = await keeper(base, files, version);
+async function start({ base, files, notebook, printed }) {
+  const cache = await keeper(base, files);
   const keeps = obtainAll(base, files, cache);
-  const book = take("book.zip").then((answer) => answer.arrayBuffer());
+  const [book, packages] = ["book.zip", "packages.zip"].map(
+    (name) => take(name).then((answer) => answer.arrayBuffer()));
   await script("pyodide.js");
   await script("pyodide.asm.js");
   const quiet = () => {};
@@ -162,13 +154,12 @@ async function start({ base, files, version, notebook, printed }) {
   tell("stage", { stage: "python" });
   const load = (names) =>
     pyodide.loadPackage(names, { messageCallback: quiet, checkIntegrity: true });
-  await recall(base, version);
   await load(["numpy", "pandas"]);
+  pyodide.unpackArchive(await packages, "zip", { extractDir: "/book/packages" });
   pyodide.unpackArchive(await book, "zip", { extractDir: "/book" });
   inpage = pyodide.runPython(`
 import os, sys
 sys.path[:0] = ["/book/lib", "/book/packages"]
-sys.dont_write_bytecode = False
 os.chdir("/book/chapters")
 from bookbuild import inpage
 inpage
@@ -200,7 +191,6 @@ onmessage = async ({ data }) => {
       tell("done", { cell: data.cell, heap: heap(), ...found });
     } else if (data.type === "marks") {
       tell("marks", { marks: JSON.parse(session.marks()) });
-      await remember();
     }
   } catch (error) {
     fatal(error);

@@ -574,8 +574,8 @@
       const data = figure.before?.data ?? partsOf(figure).data?.textContent;
       if (data) printed[figure.id] = data;
     }
-    const { files, version, notebook } = root;
-    worker.postMessage({ type: "start", base, files, version, notebook, printed });
+    const { files, notebook } = root;
+    worker.postMessage({ type: "start", base, files, notebook, printed });
   }
 
   const STAGES = { python: "Python is here; its packages are next.",
