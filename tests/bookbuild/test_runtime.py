@@ -7,6 +7,7 @@ import io
 import json
 import re
 import subprocess
+import tomllib
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -182,6 +183,18 @@ def test_the_manifest_is_of_the_files_that_pyodide_names():
         assert set(package["depends"]) <= set(packages)
     assert {"numpy", "pandas", "scipy"} <= set(packages)
     assert re.fullmatch(r"0\.27\.\d+", manifest["lock"]["info"]["version"])
+
+
+def test_the_oldest_libraries_are_those_of_the_pages():
+    """Why .ci/run need not run .ci/lower where every chapter runs in its page."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    oldest = dict(re.findall(r"^(numpy|pandas|scipy)>=([\d.]+)", each)[0]
+                  for each in project["dependencies"]
+                  if each.startswith(("numpy", "pandas", "scipy")))  # fmt: skip
+    manifest = json.loads((ROOT / "lib/bookbuild/runtime.json").read_text("utf-8"))
+    packages = manifest["lock"]["packages"]
+    assert oldest == {name: packages[name]["version"] for name in oldest}
+    assert len(oldest) == 3
 
 
 def test_the_command_says_what_it_got(known, source, monkeypatch, capsys):
