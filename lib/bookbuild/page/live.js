@@ -513,8 +513,8 @@
       const { cell: id, old, new: now } = button.dataset;
       const cell = cells.find((one) => one.id === id);
       if (!cell) continue;
-      const one = (text) => (text.length < 40 ? said(text) : "…");
-      button.textContent = `Change ${one(old)} to ${one(now)}`;
+      const told = `Change ${said(old)} to ${said(now)}`;
+      button.textContent = told.length < 80 ? told : "Make this change";
       button.hidden = false;
       button.onclick = () => attempt(cell, old, now);
     }
