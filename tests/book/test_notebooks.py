@@ -28,6 +28,11 @@ MACHINE = re.compile(
 )
 # A number that a caption may not have typed, and what is none: years and days.
 NUMBER = re.compile(r"(?<![\w.,])(?<!\w-)(?:\d+\.\d+|\d[\d,]*\d)(?![\w-])")
+# A change of a cell's code that a page which runs makes at a press.
+TRY = re.compile(r"<!--try (?P<cell>\S+): (?P<old>.+?) -> (?P<new>.+?)-->", re.DOTALL)
+UNTRIED = {"index", "ledger"}
+"""They have no change to try; every other chapter has one or two."""
+
 MONTH = "|".join(calendar.month_name[1:])
 DATE = re.compile(rf"\b\d\d? (?:{MONTH})|\b(?:19|20)\d\d\b|95%")
 
@@ -182,6 +187,82 @@ def test_labels_are_unique_in_the_book():
         s["usermeta"]["figure"]["label"] for p in CHAPTERS for s in specs(read(p))
     ]
     assert sorted(set(labels)) == sorted(labels)
+
+
+def try_faults(notebook) -> list[str]:
+    """Return everything that is wrong with the changes a chapter asks to try."""
+    found = []
+    section, above = 0, {}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            above[cell.id] = section, cell.source
+        elif cell.cell_type == "markdown":
+            for part in re.split(r"\n{2,}", cell.source):
+                section += bool(re.match(r"#{1,6} ", part))
+                found += [
+                    f"{match[0]}: {fault}"
+                    for match in TRY.finditer(part)
+                    for fault in change_faults(match, part, section, above)
+                ]
+    return found
+
+
+def change_faults(
+    match: re.Match, part: str, section: int, above: dict[str, tuple[int, str]]
+) -> Iterator[str]:
+    """Yield what is wrong with one change.
+
+    `above` has the section and the source of each cell of code before it.
+    """
+    if not (part.startswith("**Try:**") and part.endswith("-->")):
+        yield "ends no paragraph that begins with **Try:**"
+    if match["cell"] not in above:
+        yield "no cell of code above has this id"
+        return
+    place, source = above[match["cell"]]
+    if place != section:
+        yield "the cell is in another section"
+    if (times := source.count(match["old"])) != 1:
+        yield f"the cell has the old code {times} times"
+        return
+    try:
+        compile(source.replace(match["old"], match["new"]), match["cell"], "exec")
+    except SyntaxError as error:
+        yield f"the changed cell is no code: {error}"
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_changes_to_try_can_be_made(path):
+    notebook = read(path)
+    wrong = try_faults(notebook)
+    assert not wrong, f"{path.name}:\n" + "\n".join(wrong)
+    texts = (c.source for c in notebook.cells if c.cell_type == "markdown")
+    number = sum(len(TRY.findall(text)) for text in texts)
+    assert number == 0 if path.stem in UNTRIED else number in {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("**Try:** it.<!--try a: f(3) -> f(4)-->", None),
+        ("**Try:** it.<!--try b: f(3) -> f(4)-->", "no cell of code above"),
+        ("**Try:** it.<!--try a: f(5) -> f(4)-->", "the old code 0 times"),
+        ("**Try:** it.<!--try a: f -> g-->", "the old code 2 times"),
+        ("**Try:** it.<!--try a: f(3) -> f(4-->", "the changed cell is no code"),
+        ("Do it.<!--try a: f(3) -> f(4)-->", "begins with **Try:**"),
+        ("**Try:** it.<!--try a: f(3) -> f(4)-->\nMore.", "ends no paragraph"),
+        ("## Next\n\n**Try:** it.<!--try a: f(3) -> f(4)-->", "another section"),
+    ],
+)
+def test_a_fault_of_a_change_is_found(text, fault):
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [
+        nbformat.v4.new_code_cell("f(3)\nf(2)", id="a"),
+        nbformat.v4.new_markdown_cell(text),
+    ]
+    wrong = try_faults(notebook)
+    assert len(wrong) == bool(fault)
+    assert all(fault in found for found in wrong)
 
 
 SAMPLE = [
