@@ -126,6 +126,20 @@ def test_every_variation_finds_the_fall(board):
     assert error == pytest.approx(-9 / after["se0"].mean(), rel=0.2)
 
 
+def test_a_fall_that_ends_is_seen_in_the_second_half(board):
+    copies, _ = board(4, fall=9, noise=1)
+    after = preliminary.follow(copies, [30])
+    assert abs(preliminary.turn(after).value) < 1.5
+    later = after["first_date"] > after["first_date"].median()
+    ended = after.assign(adj=after["adj"] + 9 * (later & after["marked"]))
+    halves = preliminary.variations(ended, np.random.default_rng(5), times=9)
+    first, last = halves.loc[["listed first", "listed last"], "difference"]
+    assert (first, last) == (pytest.approx(-9, abs=1.5), pytest.approx(0, abs=1.5))
+    found = preliminary.turn(ended)
+    assert found.value == pytest.approx(last - first)
+    assert found.low > 0
+
+
 def test_names_and_order_do_not_matter(board):
     copies, _ = board(5, fall=4, noise=2)
     after = preliminary.follow(copies, [30])

@@ -232,6 +232,8 @@ def variations(
         - ``no recounts``: without models followed into a month of
           :data:`illusion.record.RECOUNTED`.
         - ``one rating model``: without those followed across :data:`NEW_MODEL`.
+        - ``listed first``, ``listed last``: the halves up to, and after, the median day
+          of listing.
         - ``median``: of medians; the interval resamples providers (percentiles).
         - ``without NAME, lowest`` and ``highest``: without the one provider whose
           absence makes the difference lowest, and highest.
@@ -255,6 +257,7 @@ def variations(
         began, ended = month.start_time, month.end_time
         recounted |= (after["first_date"] <= ended) & (last >= began)
     across = (after["first_date"] < NEW_MODEL) & (last >= NEW_MODEL)
+    later = _later(after)
     rows = {
         "primary": _row(difference(after), n),
         "jackknife of providers": _row(difference(after, jackknife=True), n),
@@ -274,12 +277,45 @@ def variations(
         ),
         "no recounts": _row(difference(after[~recounted]), (~recounted).sum()),
         "one rating model": _row(difference(after[~across]), (~across).sum()),
+        "listed first": _row(difference(after[~later]), (~later).sum()),
+        "listed last": _row(difference(after[later]), later.sum()),
         "median": _medians(after, rng, times),
     }
     rows |= _without_one(after)
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("variation")
     in_errors = table.index.str.endswith("standard errors")
     return table.assign(unit=np.where(in_errors, "standard errors", "Elo points"))
+
+
+def turn(after: pd.DataFrame) -> Estimate:
+    """Estimate how the difference changed from the first half of the listings on.
+
+    Parameters
+    ----------
+    after : DataFrame
+        As :func:`follow` returns it, of one horizon.
+
+    Returns
+    -------
+    Estimate
+        Difference of the models listed after the median day less that of the others,
+        Elo points; clustered by provider. The cut was not fixed beforehand.
+
+    Raises
+    ------
+    ValueError
+        More horizons than one, or models of one kind only.
+    """
+    _require_comparison(after)
+    later, mark = _later(after), after["marked"]
+    terms = {"both": later & mark, "marked": mark, "later": later}
+    return coefficient(
+        after["adj"], pd.DataFrame(terms).astype(float), after["organisation"]
+    )
+
+
+def _later(after: pd.DataFrame) -> pd.Series:
+    return after["first_date"] > after["first_date"].median()
 
 
 def _by_fresh_votes(after: pd.DataFrame) -> pd.DataFrame:
