@@ -277,8 +277,8 @@ def variations(
         ),
         "no recounts": _row(difference(after[~recounted]), (~recounted).sum()),
         "one rating model": _row(difference(after[~across]), (~across).sum()),
-        "listed first": _row(difference(after[~later]), (~later).sum()),
-        "listed last": _row(difference(after[later]), later.sum()),
+        "listed first": _row(difference(after[~later]), int((~later).sum())),
+        "listed last": _row(difference(after[later]), int(later.sum())),
         "median": _medians(after, rng, times),
     }
     rows |= _without_one(after)
