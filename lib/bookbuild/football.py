@@ -10,7 +10,6 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from bookbuild import renew, tree
@@ -72,7 +71,7 @@ def reduced(results: pd.DataFrame) -> pd.DataFrame:
         pd.to_numeric(recent[f"{side}_score"], errors="coerce")
         for side in ("home", "away")
     ]
-    outcome = np.sign(goals[0] - goals[1]).map(_OUTCOMES)
+    outcome = (goals[0] - goals[1]).clip(-1, 1).map(_OUTCOMES)
     neutral = recent["neutral"].map({"TRUE": True, "FALSE": False})
     unread = outcome.isna() | neutral.isna()
     if unread.any():
