@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
         "live": "get what lets chapters run in their pages, checked; build afterwards",
         "seeds": "say which verdicts and sentences another seed would change",
         "boards": "rebuild the dated boards from clones of the three sources",
+        "football": "rebuild the table of football matches from a clone",
     }.items():
         command = commands.add_parser(name, help=what, description=what)
         if name in ("slides", "seeds"):
@@ -35,6 +36,8 @@ def main(arguments: list[str] | None = None) -> None:
                 "files": "arena-ai-leaderboards",
             }.items():
                 command.add_argument(clone, type=Path, help=f"clone of {of}")
+        if name == "football":
+            command.add_argument("clone", type=Path, help="of international_results")
         if name == "live":
             command.add_argument(
                 "source", nargs="?", default="cdn", help="a folder, pypi or cdn"
@@ -53,6 +56,11 @@ def main(arguments: list[str] | None = None) -> None:
 
             made = boards.make(chosen.table, chosen.page, chosen.files)
             _say(made, "The boards are what these clones hold.")
+            return
+        if chosen.command == "football":
+            from bookbuild import football
+
+            _say(football.make(chosen.clone), "The matches are what this clone holds.")
             return
         if chosen.command == "seeds":
             from bookbuild import seeds

@@ -19,7 +19,6 @@ CALLED_ELSEWHERE = {
     "install": _PAGE,
     "writable": "print",
     "VegaLiteRenderer": "myst-nb, by the entry point in pyproject.toml",
-    "from_log": "reads a log of one's own; the audit will read one with it",
     "handle_mime": "myst-nb, as a renderer's",
     "pytest_configure": "pytest",
     "pytest_itemcollected": "pytest",

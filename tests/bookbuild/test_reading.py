@@ -157,8 +157,8 @@ def test_the_site_fills_the_tables_in(site):
                 if title in expected:
                     assert cell == (str(expected[title]) if any(numbers) else "")
                     filled += bool(cell)
-    # Nine chapters in four columns, six parts of each plan, seven classes.
-    assert filled == 9 * 4 + 6 + 6 + 7
+    # Ten chapters in four columns, six parts of each plan, seven classes.
+    assert filled == 10 * 4 + 6 + 6 + 7
 
 
 def report(name: str, seconds: float, when: str = "call") -> SimpleNamespace:
