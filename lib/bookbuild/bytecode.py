@@ -24,10 +24,10 @@ __all__ = ["FOLDER", "archive", "compiled", "lean", "prepare"]
 FOLDER = tree.ROOT / tree.BUILD / "live" / "bytecode"
 """Where compiled code is kept; it may be removed at any time."""
 
-# Tests, pictures to try filters on, what compilers and type checkers need, and what
-# tools say of a package.
+# Tests, modules that read files of other programs or have been replaced, what compilers
+# and type checkers need, and what tools say of a package.
 _LEFT_OUT = re.compile(
-    r"/tests?/|^scipy/misc/.*\.dat$|/conftest\.py$|\.(?:pyi|pxd|pyx|h|a|c|cpp|f90)$|/py\.typed$"
+    r"/tests?/|^scipy/(?:datasets|fftpack|io|misc|odr)/|/conftest\.py$|\.(?:pyi|pxd|pyx|h|a|c|cpp|f90)$|/py\.typed$"
     r"|\.dist-info/(?!METADATA$|RECORD$|WHEEL$)"
 )
 _DAY = (2025, 1, 1, 0, 0, 0)  # one date for all files, so that an archive is the same
