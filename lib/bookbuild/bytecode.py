@@ -27,8 +27,8 @@ FOLDER = tree.ROOT / tree.BUILD / "live" / "bytecode"
 # Tests, modules that read files of other programs or have been replaced, what compilers
 # and type checkers need, and what tools say of a package.
 _LEFT_OUT = re.compile(
-    r"/tests?/|^scipy/(?:datasets|fftpack|io|misc|odr)/|/conftest\.py$|\.(?:pyi|pxd|pyx|h|a|c|cpp|f90)$|/py\.typed$"
-    r"|\.dist-info/(?!METADATA$|RECORD$|WHEEL$)"
+    r"/tests?/|^scipy/(?:datasets|fftpack|io|misc|odr)/|/conftest\.py$|/py\.typed$"
+    r"|\.(?:pyi|pxd|pyx|h|a|c|cpp|f90)$|\.dist-info/(?!METADATA$|RECORD$|WHEEL$)"
 )
 _DAY = (2025, 1, 1, 0, 0, 0)  # one date for all files, so that an archive is the same
 _HOST = "http://python.invalid/"  # no request leaves the browser

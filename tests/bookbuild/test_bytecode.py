@@ -19,6 +19,7 @@ FILES = {
     "a-1.dist-info/METADATA": b"Name: a",
     "a-1.dist-info/LICENSE": b"free",
     "scipy/misc/face.dat": b"a raccoon",
+    "scipy/io/matlab.py": b"z = 3",
 }
 
 
