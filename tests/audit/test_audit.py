@@ -314,6 +314,46 @@ def test_a_table_of_counts_may_be_two_way_and_without_ties():
     assert found.counts.n_battles == 11
 
 
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, duckdb.from_df])
+def test_a_long_table_of_counts_is_taken_whole_in_any_order(kind):
+    counts = sparse_board(300, 20, 5, 1)
+    table = tabled(counts)
+    swapped = table.rename(
+        columns={
+            "model_a": "model_b",
+            "model_b": "model_a",
+            "wins_a": "wins_b",
+            "wins_b": "wins_a",
+        }
+    )
+    mixed = pd.concat([table.head(1_000), swapped.tail(len(table) - 1_000)])
+    mixed = mixed.sample(frac=1, random_state=0).reset_index(drop=True)
+    assert same(count(kind(mixed)).counts, counts)
+    assert same(
+        count(kind(pd.concat([table, mixed], ignore_index=True))).counts,
+        doubled(counts),
+    )
+    assert same(PairCounts.from_table(mixed), counts)
+
+
+def tabled(counts):
+    names = np.array(counts.models)
+    return pd.DataFrame(
+        {
+            "model_a": names[counts.a],
+            "model_b": names[counts.b],
+            "wins_a": counts.wins_a,
+            "wins_b": counts.wins_b,
+            "ties": counts.ties,
+        }
+    )
+
+
+def doubled(counts):
+    parts = (counts.wins_a * 2, counts.wins_b * 2, counts.ties * 2)
+    return PairCounts(counts.models, counts.a, counts.b, *parts)
+
+
 def test_weights_are_used_or_refused():
     log = votes(300)
     twice = count(log.assign(weight=2)).counts
@@ -446,16 +486,7 @@ def test_names_are_escaped_wherever_they_stand(tmp_path, capsys, monkeypatch):
 
 def test_a_large_board_is_audited_as_a_table_of_counts():
     counts = sparse_board(5_000, 8, 10, 0)
-    names = np.array(counts.models)
-    table = pd.DataFrame(
-        {
-            "model_a": names[counts.a],
-            "model_b": names[counts.b],
-            "wins_a": counts.wins_a,
-            "wins_b": counts.wins_b,
-            "ties": counts.ties,
-        }
-    )
+    table = tabled(counts)
     found = audit.run(table)
     assert found["ranking"].numbers["models"] == 5_000
 

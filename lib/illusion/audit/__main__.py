@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from illusion.audit.columns import SCHEMES
-from illusion.audit.counting import PERIODS
 from illusion.audit.files import opened
 from illusion.audit.report import BOOK, html, plain
 from illusion.audit.sections import FINDINGS, run
+from illusion.audit.votes import PERIODS
 from illusion.rating.intake import InvalidBattlesError
 
 _ROLES = (

@@ -16,8 +16,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.special import chdtrc, expit, ndtr
 
-from illusion.audit.counting import PERIODS, Votes, count
+from illusion.audit.counting import count
 from illusion.audit.sparse import DENSE, Scores, scores_of
+from illusion.audit.votes import PERIODS, Votes
 from illusion.concentration import gini
 from illusion.private_testing import selection
 from illusion.rating import intake, misfit, ranks, winners
@@ -667,8 +668,9 @@ def _shares(votes: Votes) -> Section:
     if votes.first is not None:
         at = pd.to_datetime(pd.Series(votes.last_of), utc=True, format="ISO8601")
         quiet = (at.max() - at).dt.days.to_numpy() > _QUIET
-        month = pd.concat([pd.Series(votes.month)] * 2).to_numpy()
-        of = np.append(votes.a, votes.b)
+        some = votes.votes > 0
+        month = np.tile(votes.month[some], 2)
+        of = np.append(votes.a[some], votes.b[some])
         active = pd.Series(of).groupby(month).nunique()
         numbers |= {"silent": int(quiet.sum()), "per_month": float(active.median())}
         says.append(

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import (
+    Collection,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -377,12 +384,14 @@ def summed(
     return ranked[start], [each.astype(np.int64) for each in sums]
 
 
-def add_up(cells: np.ndarray, n: int) -> np.ndarray:
+def add_up(cells: Sequence[np.ndarray] | np.ndarray, n: int) -> np.ndarray:
     """Sum cells (a, b, outcome, battles) with the pair in one order, ``a < b``."""
     a, b, outcome, battles = cells
-    swapped = a > b
-    outcome = np.where(swapped & (outcome < 2), 1 - outcome, outcome)
-    low, high = np.where(swapped, b, a), np.where(swapped, a, b)
-    found, total = _tally((low * n + high) * 3 + outcome, n * n * 3, battles)
+    key = np.minimum(a, b).astype(np.int64)
+    key *= n
+    key += np.maximum(a, b)
+    key *= 3
+    key += np.where((a > b) & (outcome < 2), 1 - outcome, outcome)
+    found, total = _tally(key, n * n * 3, battles)
     pair, outcome = np.divmod(found, 3)
     return np.stack([*np.divmod(pair, n), outcome, total])
