@@ -7,6 +7,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from illusion import audit, data
 from illusion.audit import sparse
 from illusion.audit.__main__ import main
 from illusion.audit.counting import count
+from illusion.audit.files import opened
 from illusion.audit.report import html
 from illusion.rating.battles import PairCounts
 from illusion.rating.intake import InvalidBattlesError
@@ -273,6 +275,39 @@ def test_outcomes_as_people_write_them(labels):
     assert same(found, expected)
 
 
+def test_numbers_of_two_meanings_are_refused_unless_an_option_says_which():
+    log = votes(200).drop(columns=["time", "voter"])
+    log = log[log["winner"] != "tie"]
+    expected = PairCounts.from_log(log)
+    for scheme, first in (("score", 1), ("place", 0)):
+        number = log["winner"].eq("model_a").map({True: first, False: 1 - first})
+        for kind in (int, float, str):
+            table = log.assign(winner=number.astype(kind))
+            with pytest.raises(InvalidBattlesError, match="--scheme score or --scheme"):
+                count(table)
+            assert same(count(table, scheme=scheme).counts, expected)
+
+
+def test_numbers_and_text_in_one_column(tmp_path):
+    rows = [{"model_a": "x", "model_b": "y", "winner": w} for w in (1, "tie", 2)]
+    path = tmp_path / "mixed.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    with opened(path) as table:
+        found = count(table).counts
+    assert (found.wins_a[0], found.wins_b[0], found.ties[0]) == (1, 1, 1)
+
+
+def test_values_that_are_no_text_are_refused_by_every_kind_of_table():
+    rows = {"model_a": [["x"]] * 3, "model_b": ["y"] * 3, "winner": ["tie"] * 3}
+    for kind in (pd.DataFrame, pl.DataFrame, pa.table):
+        with pytest.raises(InvalidBattlesError, match=r"not text|cannot be counted"):
+            count(kind(rows))
+    rows = {"model_a": ["x"] * 3, "model_b": ["y"] * 3, "score_b": [1] * 3}
+    for kind in (pd.DataFrame, pl.DataFrame, pa.table):
+        with pytest.raises(InvalidBattlesError, match="cannot be counted"):
+            count(kind(rows | {"score_a": ["1", "x", ""]}))
+
+
 def same(one, other):
     parts = ("models", "a", "b", "wins_a", "wins_b", "ties")
     return all(np.array_equal(getattr(one, p), getattr(other, p)) for p in parts)
@@ -380,6 +415,10 @@ BAD = {
     "no votes": ({"winner": [None] * 3}, "No vote can be counted"),
     "a time that is none": ({"time": "yesterday"}, "write times as"),
     "a huge count": ({"weight": [10**17, 1, 1]}, "no whole number"),
+    "scores that are none": ({"winner": [1, 2, 3]}, "no one way"),
+    "a huge integer": ({"winner": ["9" * 400, "1", "1"]}, "no one way"),
+    "a huge time": ({"time": 1e30}, "no count of seconds"),
+    "a weight that is no number": ({"weight": "two"}, "cannot be counted"),
     "names that look alike": ({"model_a": ["x", "X", "x"]}, "look alike"),
 }
 
@@ -420,6 +459,13 @@ FILES = {
     "broken.jsonl": b'{"model_a": "x", "model_b"\n',
     "array.json": b"[1, 2, 3]",
     "votes.xlsx": b"PK",
+    "utf16.csv": "model_a,model_b,winner\nx,y,model_a\n".encode("utf-16"),
+    "cut.csv.gz": b"\x1f\x8bnot",
+    "half.jsonl": b'{"model_a": "x", "model_b": "y", "winner": "tie"}\n{"model_a": \n',
+    "huge.csv": b"model_a,model_b,wins_a,wins_b,ties\nx,y," + b"9" * 40 + b",1,1\n",
+    "text.csv": b"model_a,model_b,score_a,score_b\nx,y,three,4\n",
+    "nulls.jsonl": b"null\n" * 3,
+    "noise.csv": bytes(range(256)) * 20,
     "nested.jsonl": b'{"model_a": ["x"], "model_b": "y", "winner": "tie"}\n',
 }
 

@@ -22,6 +22,7 @@ from illusion.audit.engine import (
     column_of,
     first_rows,
     grouped,
+    in_a_sentence,
     weighted,
 )
 from illusion.audit.names import NO_NAME, distinct, fault_of, owners, written
@@ -122,17 +123,18 @@ def count(
             exprs[f"_{role}"] = nw.col(of[role])
     if "weight" in of:
         exprs["_weight"] = nw.col(of["weight"]).cast(nw.Float64)
-    if time and since is not None:
-        frame = frame.filter(time.since(since))
-    for step in time.steps if time else ():
-        frame = frame.with_columns(**step)
     keys = [key for key in ("_a", "_b", "_label", "_month") if key in exprs]
-    if roles.form == "counts":
-        groups = _of_counts(frame, keys, roles, exprs)
-        frame = frame.select(**exprs)
-    else:
-        frame = frame.select(**exprs)
-        groups = _of_rows(frame, keys)
+    with in_a_sentence():
+        if time and since is not None:
+            frame = frame.filter(time.since(since))
+        for step in time.steps if time else ():
+            frame = frame.with_columns(**step)
+        if roles.form == "counts":
+            groups = _of_counts(frame, keys, roles, exprs)
+            frame = frame.select(**exprs)
+        else:
+            frame = frame.select(**exprs)
+            groups = _of_rows(frame, keys)
     if not len(groups.rows):
         raise InvalidBattlesError(
             "There are no votes: the table has no rows"
@@ -178,12 +180,13 @@ def _of_counts(
             f"A table of counts has no use for weights: drop {roles.of['weight']!r}, "
             "or multiply the counts by it."
         )
-    kinds = [kind for kind in _KINDS if kind in roles.of]
-    chosen = {kind: nw.col(roles.of[kind]) for kind in kinds}
+    of = roles.of
+    kinds = [kind for kind in _KINDS if kind in of]
+    chosen = {kind: nw.col(of[kind]) for kind in kinds}
     found = collected(frame.select(**exprs, **chosen))
     votes = np.zeros((len(found), 3), dtype=np.int64)
     for place, kind in enumerate(kinds):
-        votes[:, min(place, 2)] += intake.whole_numbers(found[kind], roles.of[kind])
+        votes[:, min(place, 2)] += intake.whole_numbers(_number(found, kind), of[kind])
     time = column_of(found, "_time") if "_time" in exprs else None
     return Groups(
         {key: intake.numbered(found[key]) for key in keys},
@@ -193,6 +196,15 @@ def _of_counts(
         high=time,
         first=np.arange(len(found)),
     )
+
+
+def _number(table: nw.DataFrame, name: str) -> nw.Series | np.ndarray:
+    """Return a column of counts, read as numbers if it is text, as from a CSV file."""
+    if table[name].dtype.is_numeric():
+        return table[name]
+    text = pd.Series(table[name].to_list(), dtype=object)
+    number = pd.to_numeric(text, errors="coerce")
+    return number.where(number.notna(), text).to_numpy()
 
 
 def _read(
@@ -242,7 +254,9 @@ def _read(
     refused = _refused(frame, roles, groups, fault, reasons)
     good = fault == 0
     if not groups.votes[good].any():
-        why = "; ".join(f"{r.rows:,} rows with {r.reason}" for r in refused)
+        why = "; ".join(
+            f"{r.rows:,} row{'s' * (r.rows > 1)} with {r.reason}" for r in refused
+        )
         raise InvalidBattlesError(
             f"No vote can be counted: {why or 'all counts are 0'}."
         )

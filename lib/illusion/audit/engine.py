@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import narwhals as nw
@@ -27,11 +28,40 @@ def collected(frame: Frame) -> nw.DataFrame:
     -------
     narwhals.DataFrame
         Of pandas, if the engine has no tables of its own in memory.
+
+    Raises
+    ------
+    InvalidBattlesError
+        What the engine cannot compute, such as a number of what is none.
     """
-    if isinstance(frame, nw.DataFrame):
-        return frame
-    own = (nw.Implementation.POLARS, nw.Implementation.DASK)
-    return frame.collect() if frame.implementation in own else frame.collect("pandas")
+    with in_a_sentence():
+        if isinstance(frame, nw.DataFrame):
+            return frame
+        own = (nw.Implementation.POLARS, nw.Implementation.DASK)
+        own = frame.implementation in own
+        return frame.collect() if own else frame.collect("pandas")
+
+
+@contextmanager
+def in_a_sentence() -> Iterator[None]:
+    """Say in a sentence what an engine cannot do; each has errors of its own.
+
+    Raises
+    ------
+    InvalidBattlesError
+        In place of any other error.
+    """
+    try:
+        yield
+    except InvalidBattlesError:
+        raise
+    except Exception as error:
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InvalidBattlesError(
+            f"The table cannot be counted: {said[:300].rstrip('.')}. Names of models "
+            "and the winner must be text or whole numbers; scores, weights and counts "
+            "must be numbers."
+        ) from error
 
 
 def column_of(frame: nw.DataFrame, name: str) -> pd.Series:
@@ -73,7 +103,7 @@ def grouped(
     Raises
     ------
     InvalidBattlesError
-        Keys that are lists or dicts.
+        Keys that are lists or dicts, or what :func:`collected` refuses.
     """
     size = [nw.len().alias("rows")]
     if times:
@@ -86,13 +116,9 @@ def grouped(
             nw.col("_weight").min().alias("least"),
             nw.col("_odd").max().alias("odd"),
         ]
-    groups: Any = frame.group_by(list(keys), drop_null_keys=False)
-    try:
+    with in_a_sentence():
+        groups: Any = frame.group_by(list(keys), drop_null_keys=False)
         return collected(groups.agg(*size))
-    except TypeError as error:
-        raise InvalidBattlesError(
-            f"The columns of the models and of the winner must hold text: {error}."
-        ) from None
 
 
 def weighted(groups: nw.DataFrame) -> np.ndarray:

@@ -73,9 +73,17 @@ def opened(path: str | Path, *, progress: bool = False) -> Iterator[Any]:
             connection.execute(f"SET enable_progress_bar = {str(progress).lower()}")
             paths = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
             reader = READERS[kinds[0]].replace("$files", f"[{paths}]")
-            yield connection.sql(f"SELECT * FROM {reader}")
+            table = connection.sql(f"SELECT * FROM {reader}")
+            mixed = [
+                '"{0}" ->> \'$\' AS "{0}"'.format(name.replace('"', '""'))
+                for name, kind in zip(table.columns, table.types, strict=True)
+                if str(kind) == "JSON"  # numbers and text in one column
+            ]
+            if mixed:
+                table = table.project(f"* REPLACE ({', '.join(mixed)})")
+            yield table
     except (duckdb.Error, UnicodeDecodeError) as error:
-        first = _first_line(str(error))
+        first = _first_lines(str(error))
         raise InvalidBattlesError(f"{str(path)!r} could not be read: {first}") from None
 
 
@@ -83,7 +91,10 @@ def _kind(file: Path) -> str:
     return Path(file.name.lower().removesuffix(".gz")).suffix
 
 
-def _first_line(message: str) -> str:
+def _first_lines(message: str) -> str:
+    """Say why, without the file's own text and the options that follow."""
     if message.startswith("{"):
         message = str(json.loads(message).get("exception_message", message))
-    return message.strip().splitlines()[0][:300] if message.strip() else "no reason"
+    first = message.strip().split("\n\n")[0].splitlines()[:3]
+    kept = [line.strip() for line in first if not line.startswith("Original Line")]
+    return " ".join(kept)[:300] or "no reason"

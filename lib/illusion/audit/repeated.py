@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -32,14 +32,20 @@ def places(groups: Coded, other: nw.DataFrame) -> np.ndarray:
     """
     own, wanted, size = np.int64(0), np.int64(0), 1
     for name, (codes, values) in groups.items():
-        number = {value: k for k, value in enumerate(values)}
+        number = {_hashed(value): k for k, value in enumerate(values)}
         theirs, said = intake.numbered(other[name])
-        code = np.array([*(number.get(value, -1) for value in said), -1])[theirs]
+        code = np.array([*(number.get(_hashed(value), -1) for value in said), -1])[
+            theirs
+        ]
         factor = len(values) + 1
         own, wanted = own * factor + codes + 1, wanted * factor + code + 1
         size *= factor
     own, order = np.asarray(own), intake.in_order(np.asarray(own), size)
     return order[np.searchsorted(own[order], wanted)]
+
+
+def _hashed(value: Any) -> Any:
+    return value if isinstance(value, Hashable) else repr(value)
 
 
 def voters(

@@ -16,6 +16,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from contextlib import suppress
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -197,13 +198,17 @@ def numbered(column: nw.Series | list[Any]) -> tuple[np.ndarray, list[Any]]:
     if isinstance(column, nw.Series):
         text = column.dtype in (nw.String, nw.Categorical, nw.Enum)
         if text or column.implementation.is_pandas_like():
-            return _codes(column, 0)
+            with suppress(InvalidBattlesError):  # lists, which have no codes
+                return _codes(column, 0)
         column = column.to_list()
     place: dict[Any, int] = {}
     values: list[Any] = []
     codes = np.empty(len(column), dtype=np.int64)
     for row, value in enumerate(column):
-        # What cannot be hashed, or differs from itself, is told apart by its text.
+        if _missing(value):
+            codes[row] = -1
+            continue
+        # What cannot be hashed is told apart by its text.
         key = value if isinstance(value, str) else (type(value), repr(value))
         codes[row] = place.setdefault(key, len(values))
         if len(place) > len(values):
