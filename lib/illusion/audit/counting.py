@@ -266,7 +266,7 @@ def _read(
     distinct(models, [values for _, values in sides])
     place = np.where(used, np.cumsum(used) - 1, -1).astype(np.int32)
     a, b = place[a], place[b]
-    known = np.where(good, (a, b, outcome), -1)
+    known = np.where(good, (a, b, outcome), -1) if again else np.empty(0)
     when = np.zeros(len(a)) if month is None else month
     parts = (a, b, when, outcome, groups.votes)
     if not good.all():
@@ -308,8 +308,9 @@ def _cells(
     a, b, month, votes = a[order], b[order], month[order], votes[order].ravel()
     if not counted:
         return a, b, outcome[order], month, votes
-    a, b, month = (part.repeat(3) for part in (a, b, month))
-    return a, b, np.tile(np.arange(3, dtype=np.int8), len(order)), month, votes
+    outcome = np.tile(np.arange(3, dtype=np.int8), len(order))
+    month = month.repeat(3) if month.any() else np.zeros(len(votes), month.dtype)
+    return a.repeat(3), b.repeat(3), outcome, month, votes
 
 
 def _ends(

@@ -117,19 +117,19 @@ class Votes:
         if not cells.all():
             parts = [part[cells] for part in parts]
         a, b, outcome, votes = parts
-        pair = np.minimum(a, b) * np.int64(n) + np.maximum(a, b)
+        if self.columns.form == "counts":  # three cells a row, one for each outcome
+            a, b = a[::3], b[::3]
+            by = votes.reshape(-1, 3)
+        else:
+            by = votes[:, None] * (outcome[:, None] == np.arange(3))
         # Of the one that stands first by name, not on the screen.
-        outcome = np.where((a > b) & (outcome < 2), 1 - outcome, outcome)
-        if not (np.diff(pair) >= 0).all():
-            order = intake.in_order(pair, n * n)
-            pair, outcome, votes = pair[order], outcome[order], votes[order]
-        starts = np.diff(pair, prepend=-1) > 0
-        at = np.cumsum(starts) * 3 + (outcome - 3)
-        by = np.bincount(at, votes, 3 * int(starts.sum())).astype(np.int64)
-        by = by.reshape(-1, 3)
-        met = by.any(axis=1)
-        a, b = np.divmod(pair[starts][met], n)
+        pair = np.minimum(a, b) * np.int64(n) + np.maximum(a, b)
+        won, lost = (np.where(a > b, by[:, 1 - k], by[:, k]) for k in (0, 1))
+        pair, sums = intake.summed(pair, n * n, won, lost, by[:, 2])
+        by = np.stack(sums)
+        met = by.any(axis=0)
+        a, b = np.divmod(pair[met], n)
         used = np.bincount(a, minlength=n) + np.bincount(b, minlength=n) > 0
         place = np.cumsum(used) - 1
         names = tuple(self.models[k] for k in np.flatnonzero(used))
-        return PairCounts(names, place[a], place[b], *by[met].T)
+        return PairCounts(names, place[a], place[b], *by[:, met])
