@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from itertools import combinations
 
 import duckdb
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from illusion import audit, data
 from illusion.audit import sparse
 from illusion.audit.__main__ import main
+from illusion.audit.bridges import weakest_bridge
 from illusion.audit.counting import count
 from illusion.audit.files import opened
 from illusion.audit.report import html
@@ -139,15 +141,39 @@ def test_votes_without_any_ranking_are_still_described():
     html(found, "one")
 
 
-def test_the_weakest_link_is_a_smallest_cut():
+def test_the_weakest_bridge_is_found_behind_newcomers():
     two = {("a", "b"): 90, ("b", "c"): 90, ("c", "a"): 90}
     two |= {(x + "2", y + "2"): n for (x, y), n in two.items()}
-    two |= {("a", "a2"): 3, ("b2", "b"): 4}
+    two |= {("a", "a2"): 3, ("b2", "b"): 4, ("new", "c"): 2, ("c2", "old"): 1}
     log = [(x, y, "model_a") for (x, y), n in two.items() for _ in range(n)]
     found = audit.run(pd.DataFrame(log, columns=["model_a", "model_b", "winner"]))
-    assert found["existence"].numbers["bridge"] == 7
-    assert found["existence"].numbers["side"] == 3
+    numbers = found["existence"].numbers
+    assert (numbers["bridge"], numbers["side"]) == (7, 4)
+    assert (numbers["fewest"], numbers["fewest_model"]) == (1, "old")
     assert "weak-bridge" in found.findings
+
+
+def cut(counts, models):
+    side = np.isin(counts.models, models)
+    return int(counts.battles[side[counts.a] != side[counts.b]].sum())
+
+
+def test_the_weakest_bridge_is_the_smallest_cut_of_models_with_enough_battles():
+    rng = np.random.default_rng(0)
+    exact = 0
+    for _ in range(60):
+        n = int(rng.integers(4, 9))
+        pairs = [*combinations([f"m{k}" for k in range(n)], 2)]
+        counts = PairCounts.from_wins({pair: rng.integers(1, 30) for pair in pairs})
+        battles, side = weakest_bridge(counts)
+        assert battles == cut(counts, side)
+        assert 2 <= len(side) <= n - 2
+        some = (s for r in range(2, n - 1) for s in combinations(counts.models, r))
+        least = min(cut(counts, one) for one in some)
+        degree = counts.per_model(counts.battles, counts.battles)
+        exact += battles == least
+        assert battles == least or degree.min() < battles
+    assert exact > 50
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from illusion.audit.sections import Audit, Section
+from illusion.audit.section import Section
+from illusion.audit.sections import Audit
 
 BOOK = ""
 """Where the book is published; empty until it is, and then chapters are named only."""
