@@ -52,7 +52,7 @@ def job_audit(path):
     from illusion.rating.ratings import fit
 
     start = time.perf_counter()
-    with opened(path) as table:
+    with opened(path) as (table, _):
         fit(count(table).counts)
     return time.perf_counter() - start
 

@@ -3,6 +3,7 @@
 import json
 import warnings
 from itertools import combinations
+from threading import Event
 
 import duckdb
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from illusion import audit, data
-from illusion.audit import sparse
+from illusion.audit import progress, sparse
 from illusion.audit.__main__ import main
 from illusion.audit.bridges import weakest_bridge
 from illusion.audit.counting import count
@@ -318,7 +319,7 @@ def test_numbers_and_text_in_one_column(tmp_path):
     rows = [{"model_a": "x", "model_b": "y", "winner": w} for w in (1, "tie", 2)]
     path = tmp_path / "mixed.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))
-    with opened(path) as table:
+    with opened(path) as (table, _):
         found = count(table).counts
     assert (found.wins_a[0], found.wins_b[0], found.ties[0]) == (1, 1, 1)
 
@@ -538,6 +539,24 @@ def test_the_command_writes_what_run_returns(tmp_path, capsys, monkeypatch):
     assert "src=" not in page
     assert "@import" not in page
     assert "url(" not in page
+
+
+def test_progress_is_shown_on_a_terminal_after_a_second_and_nowhere_else(
+    capsys, monkeypatch
+):
+    with progress.shown(lambda: 50.0) as note:
+        note("Counting")
+    assert not capsys.readouterr().err
+    monkeypatch.setattr(progress, "_WAIT", 0.01)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    seen = Event()
+    with progress.shown(lambda: [50.0, seen.set()][0]) as note:
+        note("Counting")
+        assert seen.wait(10)
+        note("Rating")
+        seen.clear()
+        assert seen.wait(10)
+    assert "Counting:   5%" in capsys.readouterr().err
 
 
 def test_names_are_escaped_wherever_they_stand(tmp_path, capsys, monkeypatch):

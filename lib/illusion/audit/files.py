@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,19 +25,19 @@ READERS = {
 
 
 @contextmanager
-def opened(path: str | Path, *, progress: bool = False) -> Iterator[Any]:
+def opened(path: str | Path) -> Iterator[tuple[Any, Callable[[], float]]]:
     """Open a file, or a folder of files of one kind, as a lazy table.
 
     Parameters
     ----------
     path : str or Path
-    progress : bool
-        Whether DuckDB draws how far it is, on anything that takes a while.
 
     Yields
     ------
-    duckdb.DuckDBPyRelation
+    table : duckdb.DuckDBPyRelation
         Nothing is read before it is asked for; text of CSV files stays text.
+    share : callable
+        Returns the percentage of the present query that is done, -1 without one.
 
     Raises
     ------
@@ -70,7 +70,9 @@ def opened(path: str | Path, *, progress: bool = False) -> Iterator[Any]:
         raise InvalidBattlesError(f"{listed(empty)}: the file is empty.")
     try:
         with duckdb.connect() as connection:
-            connection.execute(f"SET enable_progress_bar = {str(progress).lower()}")
+            # It counts how far it is, and leaves the drawing to the caller.
+            connection.execute("SET enable_progress_bar = true")
+            connection.execute("SET enable_progress_bar_print = false")
             paths = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
             reader = READERS[kinds[0]].replace("$files", f"[{paths}]")
             table = connection.sql(f"SELECT * FROM {reader}")
@@ -81,7 +83,7 @@ def opened(path: str | Path, *, progress: bool = False) -> Iterator[Any]:
             ]
             if mixed:
                 table = table.project(f"* REPLACE ({', '.join(mixed)})")
-            yield table
+            yield table, connection.query_progress
     except (duckdb.Error, UnicodeDecodeError) as error:
         first = _first_lines(str(error))
         raise InvalidBattlesError(f"{str(path)!r} could not be read: {first}") from None

@@ -127,13 +127,13 @@ def run(
         raise InvalidBattlesError(
             f"every={every!r} is not known: use {listed(PERIODS)}."
         )
-    note("counting")
+    note("Counting")
     votes = count(table, since=since, scheme=scheme, repeats=True, **columns)
     if every is not None and votes.first is None:
         raise InvalidBattlesError(
             "every= needs a column of times: say which, as --time COLUMN."
         )
-    note("rating")
+    note("Rating")
     parts = parts_of(votes.counts)
     core = np.isin(votes.models, [*parts[0]])
     cells = core[votes.a] & core[votes.b]
