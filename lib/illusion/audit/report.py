@@ -25,6 +25,7 @@ svg { width: 100%; height: auto; } svg text { fill: currentColor; font-size: 13p
 table { border-collapse: collapse; font-size: 14px; }
 th, td { text-align: left; padding: .2rem .6rem; border-bottom: 1px solid #8886; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.finding { font-weight: bold; } summary { cursor: pointer; }
 a { color: LinkText; } footer { margin-top: 3rem; font-size: 14px; }
 @media print { :root { color-scheme: light; } body { max-width: none; margin: 0; }
   h2 { break-after: avoid; } svg, tr { break-inside: avoid; }
@@ -60,9 +61,9 @@ def html(audit: Audit, title: str, *, book: str = BOOK) -> str:
     for number, section in enumerate(audit.sections, 1):
         parts += [
             f'<section id="{section.key}"><h2>{number}. {escape(section.title)}</h2>',
-            *(f"<p>{_shown(sentence)}</p>" for sentence in section.sentences),
-            _drawing(section),
-            _table(section.table),
+            f'<p class="finding">{_shown(section.sentences[0])}</p>',
+            *(f"<p>{_shown(sentence)}</p>" for sentence in section.sentences[1:]),
+            _picture(section),
             f"<p>Explained in the book's chapter {_chapter(section, book)}.</p>",
             "</section>",
         ]
@@ -96,6 +97,18 @@ def _shown(text: object) -> str:
     return escape(plain(text))
 
 
+def _picture(section: Section) -> str:
+    """Show a section's chart, its table under it; or its table, or its numbers."""
+    table = section.table
+    if table.empty:
+        known = [(k.replace("_", " "), v) for k, v in section.numbers.items()]
+        table = pd.DataFrame(known, columns=["what", "value"], dtype=object)
+    drawing = _drawing(section)
+    if not drawing:
+        return _table(table)
+    return f"{drawing}<details><summary>As a table</summary>{_table(table)}</details>"
+
+
 def _table(table: pd.DataFrame) -> str:
     if table.empty:
         return ""
@@ -103,8 +116,7 @@ def _table(table: pd.DataFrame) -> str:
     rows = []
     for row in table.head(_ROWS).itertuples(index=False, name=None):
         rows.append(f"<tr>{''.join(map(_cell, row))}</tr>")
-    more = len(table) - _ROWS
-    rest = f"<p>The JSON file has {more:,} more rows.</p>" if more > 0 else ""
+    rest = "<p>The JSON file has all rows.</p>" if len(table) > _ROWS else ""
     return (
         f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>{rest}"
@@ -120,6 +132,8 @@ def _cell(value: Any) -> str:
         if not np.isfinite(value):
             return "<td></td>"
         digits = 0 if value == int(value) else 3 if abs(value) < 1 else 1
+        if 0 < abs(value) < 5e-4:
+            return f'<td class="n">{value:.1e}</td>'
         return f'<td class="n">{value:,.{digits}f}</td>'
     return f"<td>{'' if value is None else _shown(value)}</td>"
 
@@ -200,7 +214,8 @@ def _bars(table: pd.DataFrame, name: str, value: str, label: str) -> str:
 
 def _chapter(section: Section, book: str) -> str:
     """Name the chapter that explains a section, with a link if there is an address."""
-    name = f"<cite>{escape(section.chapter)}</cite>"
+    title = section.chapter.replace("-", " ").capitalize()
+    name = f"<cite>{escape(title)}</cite>"
     if not book:
         return name
     return f'<a href="{escape(book)}/chapters/{section.chapter}.html">{name}</a>'
