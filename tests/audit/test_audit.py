@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from illusion import audit, data
-from illusion.audit import progress, sparse
+from illusion.audit import fragility, progress, sparse
 from illusion.audit.__main__ import main
 from illusion.audit.bridges import weakest_bridge
 from illusion.audit.counting import count
@@ -646,6 +646,18 @@ def test_a_large_board_is_audited_as_a_table_of_counts():
     table = tabled(counts)
     found = audit.run(table)
     assert found["ranking"].numbers["models"] == 5_000
+    assert found["existence"].numbers["bridge"] > 50
+    assert found["fit"].numbers["tested"] < 400
+    assert found["fragility"].numbers["leader"] == found["ranking"].table["model"][0]
+
+
+def test_removals_predicted_from_one_step_are_about_those_found(monkeypatch):
+    log = votes(4_000)
+    found = audit.run(log)["fragility"].numbers
+    monkeypatch.setattr(fragility, "TESTED", 2)
+    predicted = audit.run(log)["fragility"].numbers
+    assert predicted["challenger"] == found["challenger"]
+    assert predicted["removed"] == pytest.approx(found["removed"], rel=0.2)
 
 
 def test_rows_that_cannot_be_counted_are_named():
