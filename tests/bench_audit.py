@@ -2,8 +2,9 @@
 
 Writes 100 million battles as Parquet into the folder, counts them with DuckDB's own
 ``group by`` and with the audit in turn, and removes them; then rates 20,000 models that
-met few others, and takes a table of two million pairs. Every job has a process of its
-own.
+met few others, takes a table of two million pairs, and counts two million battles in
+every engine: also in Ibis and in local Spark, which needs Java, if they are installed
+(``tests/requirements-bench.txt``). Every job has a process of its own.
 """
 
 import json
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -52,7 +54,7 @@ def job_audit(path):
     from illusion.rating.ratings import fit
 
     start = time.perf_counter()
-    with opened(path) as table:
+    with opened(path) as (table, _):
         fit(count(table).counts)
     return time.perf_counter() - start
 
@@ -77,24 +79,72 @@ def job_sparse(models):
     return taken
 
 
-def job_pairs(_):
-    from illusion.audit.counting import count
-
+def pairs():
+    """Make a table of two million pairs."""
     n, rng = 2_100, np.random.default_rng(0)
     a, b = np.triu_indices(n, 1)
     names = np.array([f"model-{k:05d}" for k in range(n)])
     wins = rng.integers(0, 9, (2, 2_000_000))
-    table = pd.DataFrame(
-        {
-            "model_a": names[a[: wins.shape[1]]],
-            "model_b": names[b[: wins.shape[1]]],
-            "wins_a": wins[0],
-            "wins_b": wins[1],
-            "ties": 1,
-        }
-    )
+    some = slice(wins.shape[1])
+    columns = {"model_a": names[a[some]], "model_b": names[b[some]]}
+    return pd.DataFrame(columns | {"wins_a": wins[0], "wins_b": wins[1], "ties": 1})
+
+
+def job_pairs(_):
+    from illusion.audit.counting import count
+
+    table = pairs()
+    count(table.head(9))  # what is loaded on first use
     start = time.perf_counter()
-    assert len(count(table).counts.a) == wins.shape[1]
+    assert len(count(table).counts.a) == len(table)
+    return time.perf_counter() - start
+
+
+def job_table(_):
+    from illusion.rating.battles import PairCounts
+
+    table = pairs()
+    PairCounts.from_table(table.head(9))
+    start = time.perf_counter()
+    assert len(PairCounts.from_table(table).a) == len(table)
+    return time.perf_counter() - start
+
+
+def engines(path):
+    """The same file in every engine that is installed."""
+    import dask.dataframe as dd
+    import polars as pl
+    from sqlframe.duckdb import DuckDBSession
+
+    yield "pandas", lambda: pd.read_parquet(path)
+    yield "polars lazy", lambda: pl.scan_parquet(path)
+    yield "duckdb", lambda: duckdb.read_parquet(path)
+    yield "dask", lambda: dd.read_parquet(path)
+    yield "sqlframe", lambda: DuckDBSession().read.parquet(path)
+    with suppress(ImportError):
+        import ibis
+
+        yield "ibis", lambda: ibis.duckdb.connect().read_parquet(path)
+    with suppress(ImportError):
+        from pyspark.sql import SparkSession
+
+        spark = SparkSession.builder.master("local[2]").getOrCreate()
+        yield "pyspark", lambda: spark.read.parquet(path)
+
+
+def job_engines(path):
+    """Count two million battles in each engine; all have to agree."""
+    from illusion.audit.counting import count
+
+    expected, start = None, time.perf_counter()
+    for name, table in engines(path):
+        begun = time.perf_counter()
+        found = count(table())
+        cells = [found.a, found.b, found.outcome, found.month, found.votes]
+        expected = [found.models, *cells] if expected is None else expected
+        assert found.models == expected[0], name
+        assert all(map(np.array_equal, expected[1:], cells)), name
+        print(f"{name}: {time.perf_counter() - begun:.2f} s", file=sys.stderr)
     return time.perf_counter() - start
 
 
@@ -120,9 +170,13 @@ def main(folder):
                 flush=True,
             )
             path.unlink()
-    for job, argument in (("sparse", 20_000), ("pairs", 0)):
-        seconds, memory = apart(job, argument)
-        print(f"{job}: {seconds:.2f} s, {memory:.0f} MB", flush=True)
+    jobs = [("sparse", 20_000), ("pairs", 0), ("table", 0)]
+    with tempfile.TemporaryDirectory(dir=folder) as inner:
+        path = Path(inner, "battles.parquet")
+        write(path, 2_000_000)
+        for job, argument in [*jobs, ("engines", path)]:
+            seconds, memory = apart(job, argument)
+            print(f"{job}: {seconds:.2f} s, {memory:.0f} MB", flush=True)
 
 
 if __name__ == "__main__":

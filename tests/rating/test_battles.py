@@ -504,3 +504,16 @@ def test_the_small_side_is_named_and_the_rest_can_be_kept():
     kept = eval(advice[1], {"only": counts.only, "counts": counts})
     battles.require_ranking(kept)
     assert kept.models == tuple(ring)
+
+
+def test_many_small_chunks_are_counted_as_one():
+    rng = np.random.default_rng(0)
+    names = np.array([f"m{k:02d}" for k in range(40)])
+    a = rng.integers(40, size=3_000)
+    b = (a + rng.integers(1, 40, size=3_000)) % 40
+    winner = np.array(["model_a", "model_b", "tie"])[rng.integers(3, size=3_000)]
+    log = pd.DataFrame({"model_a": names[a], "model_b": names[b], "winner": winner})
+    whole = PairCounts.from_log(log)
+    parted = PairCounts.from_log(log.iloc[k : k + 7] for k in range(0, 3_000, 7))
+    for part in ("models", "a", "b", "wins_a", "wins_b", "ties"):
+        assert np.array_equal(getattr(whole, part), getattr(parted, part))

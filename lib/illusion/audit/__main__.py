@@ -10,15 +10,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from illusion.audit.columns import SCHEMES
-from illusion.audit.counting import PERIODS
 from illusion.audit.files import opened
+from illusion.audit.progress import shown
 from illusion.audit.report import BOOK, html, plain
 from illusion.audit.sections import FINDINGS, run
+from illusion.audit.votes import PERIODS
 from illusion.rating.intake import InvalidBattlesError
 
 _ROLES = (
@@ -72,11 +72,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = [*FINDINGS] if wanted == ["all"] else wanted
     unknown = sorted(set(wanted) - set(FINDINGS))
     output = Path(given.output or Path(given.votes).name + ".audit.html")
-    terminal, start = sys.stderr.isatty(), time.monotonic()
-
-    def note(step: str) -> None:
-        if terminal or time.monotonic() - start > 1:
-            print(f"{time.monotonic() - start:6.1f} s  {step}", file=sys.stderr)
 
     try:
         if unknown:
@@ -87,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if output.suffix == ".json":
             raise InvalidBattlesError("--output names the HTML; JSON stands beside it.")
         columns = {role: getattr(given, role) for role in _ROLES}
-        with opened(given.votes, progress=terminal) as table:
+        with opened(given.votes) as (table, share), shown(share) as note:
             audit = run(
                 table,
                 since=given.since,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -131,10 +132,10 @@ def find(columns: Sequence[str], given: Mapping[str, str | None]) -> Columns:
         )
     if not forms:
         raise InvalidBattlesError(
-            f"The columns are {listed(columns, 12)}. An audit needs two columns of "
-            "models (--model-a, --model-b) and one that says who won (--winner), two "
-            "of scores (--score-a, --score-b), or counts (wins_a, wins_b, ties); or a "
-            "winner and a loser (--winner, --loser)."
+            f"The columns are {listed(columns, 12) or 'none'}. An audit needs two "
+            "columns of models (--model-a, --model-b) and one that says who won "
+            "(--winner), two of scores (--score-a, --score-b), or counts (wins_a, "
+            "wins_b, ties); or a winner and a loser (--winner, --loser)."
         )
     form = forms[0]
     unused = {"winner", "loser", "score_a", "score_b", "wins_a", "wins_b"}
@@ -245,7 +246,8 @@ def outcomes(
 
 
 def _text(label: object) -> str:
-    return label if isinstance(label, str) else _token(label)
+    number = isinstance(label, Real) and not isinstance(label, bool)
+    return _token(label) if number else str(label)
 
 
 def _meaning(scheme: str, text: str, token: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,19 +25,19 @@ READERS = {
 
 
 @contextmanager
-def opened(path: str | Path, *, progress: bool = False) -> Iterator[Any]:
+def opened(path: str | Path) -> Iterator[tuple[Any, Callable[[], float]]]:
     """Open a file, or a folder of files of one kind, as a lazy table.
 
     Parameters
     ----------
     path : str or Path
-    progress : bool
-        Whether DuckDB draws how far it is, on anything that takes a while.
 
     Yields
     ------
-    duckdb.DuckDBPyRelation
+    table : duckdb.DuckDBPyRelation
         Nothing is read before it is asked for; text of CSV files stays text.
+    share : callable
+        Returns the percentage of the present query that is done, -1 without one.
 
     Raises
     ------
@@ -70,12 +70,22 @@ def opened(path: str | Path, *, progress: bool = False) -> Iterator[Any]:
         raise InvalidBattlesError(f"{listed(empty)}: the file is empty.")
     try:
         with duckdb.connect() as connection:
-            connection.execute(f"SET enable_progress_bar = {str(progress).lower()}")
+            # It counts how far it is, and leaves the drawing to the caller.
+            connection.execute("SET enable_progress_bar = true")
+            connection.execute("SET enable_progress_bar_print = false")
             paths = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
             reader = READERS[kinds[0]].replace("$files", f"[{paths}]")
-            yield connection.sql(f"SELECT * FROM {reader}")
+            table = connection.sql(f"SELECT * FROM {reader}")
+            mixed = [
+                '"{0}" ->> \'$\' AS "{0}"'.format(name.replace('"', '""'))
+                for name, kind in zip(table.columns, table.types, strict=True)
+                if str(kind) == "JSON"  # numbers and text in one column
+            ]
+            if mixed:
+                table = table.project(f"* REPLACE ({', '.join(mixed)})")
+            yield table, connection.query_progress
     except (duckdb.Error, UnicodeDecodeError) as error:
-        first = _first_line(str(error))
+        first = _first_lines(str(error))
         raise InvalidBattlesError(f"{str(path)!r} could not be read: {first}") from None
 
 
@@ -83,7 +93,10 @@ def _kind(file: Path) -> str:
     return Path(file.name.lower().removesuffix(".gz")).suffix
 
 
-def _first_line(message: str) -> str:
+def _first_lines(message: str) -> str:
+    """Say why, without the file's own text and the options that follow."""
     if message.startswith("{"):
         message = str(json.loads(message).get("exception_message", message))
-    return message.strip().splitlines()[0][:300] if message.strip() else "no reason"
+    first = message.strip().split("\n\n")[0].splitlines()[:3]
+    kept = [line.strip() for line in first if not line.startswith("Original Line")]
+    return " ".join(kept)[:300] or "no reason"

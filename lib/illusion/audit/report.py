@@ -8,22 +8,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from illusion.audit.sections import Audit, Section
+from illusion.audit.section import Section
+from illusion.audit.sections import Audit
 
 BOOK = ""
 """Where the book is published; empty until it is, and then chapters are named only."""
 _ROWS = 25
-_WIDTH, _NAME, _LINE = 680, 220, 22
+_WIDTH, _NAME, _LINE = 440, 150, 22
 _STYLE = """
 :root { color-scheme: light dark; --ours: #009080; }
 body { font: 16px/1.5 Arial, Helvetica, sans-serif; max-width: 44rem; margin: 2rem auto;
   padding: 0 1rem; color: CanvasText; background: Canvas; overflow-wrap: anywhere; }
 h1, h2 { line-height: 1.2; } h2 { margin-top: 2.5rem; }
-svg { width: 100%; height: auto; } svg text { fill: currentColor; font-size: 13px; }
+svg { width: 100%; max-width: 34rem; height: auto; }
+svg text { fill: currentColor; font-size: 13px; }
 .scroll { overflow-x: auto; overflow-wrap: normal; }
 table { border-collapse: collapse; font-size: 14px; }
 th, td { text-align: left; padding: .2rem .6rem; border-bottom: 1px solid #8886; }
-td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th.n, td.n { text-align: right; font-variant-numeric: tabular-nums;
+  white-space: nowrap; }
+.finding { font-weight: bold; } summary { cursor: pointer; }
 a { color: LinkText; } footer { margin-top: 3rem; font-size: 14px; }
 @media print { :root { color-scheme: light; } body { max-width: none; margin: 0; }
   h2 { break-after: avoid; } svg, tr { break-inside: avoid; }
@@ -59,9 +63,9 @@ def html(audit: Audit, title: str, *, book: str = BOOK) -> str:
     for number, section in enumerate(audit.sections, 1):
         parts += [
             f'<section id="{section.key}"><h2>{number}. {escape(section.title)}</h2>',
-            *(f"<p>{_shown(sentence)}</p>" for sentence in section.sentences),
-            _drawing(section),
-            _table(section.table),
+            f'<p class="finding">{_shown(section.sentences[0])}</p>',
+            *(f"<p>{_shown(sentence)}</p>" for sentence in section.sentences[1:]),
+            _picture(section),
             f"<p>Explained in the book's chapter {_chapter(section, book)}.</p>",
             "</section>",
         ]
@@ -95,31 +99,61 @@ def _shown(text: object) -> str:
     return escape(plain(text))
 
 
+def _picture(section: Section) -> str:
+    """Show a section's chart, its table under it; or its table, or its numbers."""
+    table = section.table
+    if table.empty:
+        known = [(k.replace("_", " "), v) for k, v in section.numbers.items()]
+        table = pd.DataFrame(known, columns=["what", "value"], dtype=object)
+    drawing = _drawing(section)
+    if not drawing:
+        return _table(table)
+    return f"{drawing}<details><summary>As a table</summary>{_table(table)}</details>"
+
+
 def _table(table: pd.DataFrame) -> str:
     if table.empty:
         return ""
-    head = "".join(f'<th scope="col">{_shown(name)}</th>' for name in table)
+    some = table.head(_ROWS)
+    digits = [_digits(some[name]) for name in some]
+    head = "".join(
+        f'<th scope="col"{_right(d)}>{_shown(name)}</th>'
+        for name, d in zip(some, digits, strict=True)
+    )
     rows = []
-    for row in table.head(_ROWS).itertuples(index=False, name=None):
-        rows.append(f"<tr>{''.join(map(_cell, row))}</tr>")
-    more = len(table) - _ROWS
-    rest = f"<p>The JSON file has {more:,} more rows.</p>" if more > 0 else ""
+    for row in some.itertuples(index=False, name=None):
+        cells = (_cell(v, d) for v, d in zip(row, digits, strict=True))
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    rest = "<p>The JSON file has all rows.</p>" if len(table) > _ROWS else ""
     return (
         f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>{rest}"
     )
 
 
-def _cell(value: Any) -> str:
+def _digits(column: pd.Series) -> int | None:
+    """Decimals of a column of numbers, the same in all its rows; None of another."""
+    if column.dtype.kind not in "iuf":
+        return None
+    size = column.abs().max()
+    return 0 if (column % 1 == 0).all() else 1 if size >= 10 else 3
+
+
+def _right(digits: int | None) -> str:
+    return "" if digits is None else ' class="n"'
+
+
+def _cell(value: Any, digits: int | None) -> str:
     if isinstance(value, bool | np.bool_):
         return f"<td>{'yes' if value else 'no'}</td>"
-    if isinstance(value, int | np.integer):
-        return f'<td class="n">{value:,}</td>'
-    if isinstance(value, float | np.floating):
+    if isinstance(value, int | float | np.number):
         if not np.isfinite(value):
             return "<td></td>"
-        digits = 0 if value == int(value) else 3 if abs(value) < 1 else 1
-        return f'<td class="n">{value:,.{digits}f}</td>'
+        if digits is None:  # numbers of several kinds
+            digits = 0 if value == int(value) else 3 if abs(value) < 10 else 1
+        tiny = 0 < abs(value) < 0.5 * 10.0**-digits
+        said = f"{value:.1e}" if tiny else f"{value:,.{digits}f}"
+        return f'<td class="n">{said}</td>'
     return f"<td>{'' if value is None else _shown(value)}</td>"
 
 
@@ -142,7 +176,7 @@ def _names(names: pd.Series) -> list[str]:
     out = []
     for k, name in enumerate(names):
         text = plain(name)
-        text = text if len(text) <= 28 else text[:27] + "…"
+        text = text if len(text) <= 21 else text[:20] + "…"
         y = k * _LINE + 16
         out.append(
             f'<text x="{_NAME - 8}" y="{y}" text-anchor="end">{escape(text)}</text>'
@@ -185,7 +219,7 @@ def _dots(table: pd.DataFrame, label: str) -> str:
 
 
 def _bars(table: pd.DataFrame, name: str, value: str, label: str) -> str:
-    scale = (_WIDTH - _NAME - 90) / max(float(table[value].max()), 1e-9)
+    scale = (_WIDTH - _NAME - 70) / max(float(table[value].max()), 1e-9)
     lines = _names(table[name])
     for k, size in enumerate(table[value]):
         y, long = k * _LINE + 4, round(float(size) * scale, 1)
@@ -199,7 +233,8 @@ def _bars(table: pd.DataFrame, name: str, value: str, label: str) -> str:
 
 def _chapter(section: Section, book: str) -> str:
     """Name the chapter that explains a section, with a link if there is an address."""
-    name = f"<cite>{escape(section.chapter)}</cite>"
+    title = section.chapter.replace("-", " ").capitalize()
+    name = f"<cite>{escape(title)}</cite>"
     if not book:
         return name
     return f'<a href="{escape(book)}/chapters/{section.chapter}.html">{name}</a>'

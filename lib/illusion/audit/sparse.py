@@ -107,7 +107,7 @@ def scores_of(counts: PairCounts, rng: np.random.Generator) -> Scores:
         p = expit(theta[a] - theta[b])
         weight = votes * p * (1 - p)
         slope = counts.per_model(won - votes * p, votes * p - won)
-        step = _solve(counts, weight, slope[:, None])[:, 0]
+        step = solve(counts, weight, slope[:, None])[:, 0]
         size = np.abs(step).max()
         reach = np.abs(step[a] - step[b]).max()
         theta = theta + step * min(1, 1.5 / max(reach, 1e-300))
@@ -128,7 +128,7 @@ def scores_of(counts: PairCounts, rng: np.random.Generator) -> Scores:
     for _ in range(0, _DRAWS, 50):
         noise = np.sqrt(meat)[:, None] * rng.standard_normal((len(a), 50))
         drawn = _flow(counts) @ noise
-        solved = _solve(counts, weight, drawn)
+        solved = solve(counts, weight, drawn)
         control = (drawn / diagonal[:, None]) ** 2
         variance += (solved**2 - control).sum(axis=1) / _DRAWS
     local = counts.per_model(meat, meat) / diagonal**2
@@ -137,7 +137,7 @@ def scores_of(counts: PairCounts, rng: np.random.Generator) -> Scores:
     top = np.argsort(-theta, kind="stable")[:_EXACT]
     contrast = np.full((n, len(top)), -1 / n)
     contrast[top, np.arange(len(top))] += 1
-    along = _solve(counts, weight, contrast)
+    along = solve(counts, weight, contrast)
     variance[top] = ((along[a] - along[b]) ** 2 * meat[:, None]).sum(axis=0)
     per_model = counts.per_model(votes, votes).astype(np.int64)
     freedom = np.where(few, np.maximum(per_model - 1, 3), np.inf)
@@ -157,8 +157,25 @@ def _flow(counts: PairCounts) -> csr_array:
     return csr_array((sign, at), shape=(len(counts.models), pairs))
 
 
-def _solve(counts: PairCounts, weight: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solve the weighted Laplacian's systems for columns of sum 0, all at once."""
+def solve(counts: PairCounts, weight: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve the weighted Laplacian's systems for columns of sum 0, all at once.
+
+    Parameters
+    ----------
+    counts : PairCounts
+    weight : ndarray, shape (pairs,)
+    right : ndarray, shape (models, columns)
+
+    Returns
+    -------
+    ndarray, shape (models, columns)
+        With means of 0.
+
+    Raises
+    ------
+    NotConvergedError
+        After :data:`MOST_STEPS`.
+    """
     n = len(counts.models)
     ends = (np.append(counts.a, counts.b), np.append(counts.b, counts.a))
     away = csr_array((np.tile(weight, 2), ends), shape=(n, n))

@@ -155,7 +155,7 @@ class PairCounts:
         )
         apart = {"ties_bothbad"} & set(frame.columns)
         counts = {name: frame[name] for name in (*intake.COUNT_COLUMNS, *apart)}
-        a, b = (frame[name].to_list() for name in intake.LOG_COLUMNS[:2])
+        a, b = (intake.numbered(frame[name]) for name in intake.LOG_COLUMNS[:2])
         return cls._from_rows(a, b, counts, repeated)
 
     @classmethod
@@ -192,60 +192,76 @@ class PairCounts:
             "wins_b": np.zeros(len(pairs), dtype=int),
             "ties": np.array([*(0 for _ in wins), *ties.values()], dtype=object),
         }
-        a, b = ([pair[side] for pair in pairs] for side in (0, 1))
+        a, b = (intake.numbered([pair[side] for pair in pairs]) for side in (0, 1))
         return cls._from_rows(a, b, counts, "sum")
 
     @classmethod
     def _from_rows(
         cls,
-        names_a: list[Any],
-        names_b: list[Any],
+        coded_a: tuple[np.ndarray, list[Any]],
+        coded_b: tuple[np.ndarray, list[Any]],
         counts: dict[str, Any],
         repeated: str,
     ) -> PairCounts:
-        seen: dict[frozenset[str], int] = {}
-        for row, (name_a, name_b) in enumerate(zip(names_a, names_b, strict=True)):
-            if fault := intake.pair_fault(name_a, name_b):
-                raise InvalidBattlesError(f"Row {row} {fault}")
-            first = seen.setdefault(frozenset((name_a, name_b)), row)
-            if first != row and repeated == "refuse":
-                raise InvalidBattlesError(
-                    f"Rows {first} and {row} both count {name_a!r} against "
-                    f"{name_b!r}. If they hold different battles, pass "
-                    "repeated='sum'; if one repeats the other, drop it."
-                )
-        counts = {name: intake.whole_numbers(counts[name], name) for name in counts}
-        by_outcome = [
-            counts["wins_a"],
-            counts["wins_b"],
-            counts["ties"] + counts.get("ties_bothbad", 0),
-        ]
-        rows, size = len(names_a), np.arange(len(names_a))
-        block = (
-            [*names_a, *names_b],
-            np.tile(size, 3),
-            np.tile(size + rows, 3),
-            np.repeat([0, 1, 2], rows),
-            np.concatenate(by_outcome),
+        """Take rows whose names are given as codes and what they stand for."""
+        named = {
+            name
+            for _, names in (coded_a, coded_b)
+            for name in names
+            if not intake.name_fault(name, "")
+        }
+        models = sorted(named)
+        number = {name: k for k, name in enumerate(models)}
+        a, b = (
+            np.array([*(number[v] if v in named else -1 for v in names), -1])[codes]
+            for codes, names in (
+                (codes, [v if isinstance(v, str) else "" for v in names])
+                for codes, names in (coded_a, coded_b)
+            )
         )
-        return cls._from_blocks([block])
+        wrong = (a < 0) | (b < 0) | (a == b)
+        good = int(np.argmax(wrong)) if wrong.any() else len(wrong)
+        pair = np.minimum(a, b) * len(models) + np.maximum(a, b)
+        if repeated == "refuse":
+            _refuse_repeated(pair[:good], models)
+        if good < len(wrong):
+            name_a, name_b = (
+                names[codes[good]] if codes[good] >= 0 else None
+                for codes, names in (coded_a, coded_b)
+            )
+            raise InvalidBattlesError(f"Row {good} {intake.pair_fault(name_a, name_b)}")
+        counts = {name: intake.whole_numbers(counts[name], name) for name in counts}
+        won, lost = counts["wins_a"], counts["wins_b"]
+        pair, sums = intake.summed(
+            pair,
+            len(models) ** 2,
+            np.where(a < b, won, lost),
+            np.where(a < b, lost, won),
+            counts["ties"] + counts.get("ties_bothbad", 0),
+        )
+        met = sums[0] + sums[1] + sums[2] > 0
+        low, high = np.divmod(pair[met], max(len(models), 1))
+        return cls(tuple(models), low, high, *(each[met] for each in sums))
 
     @classmethod
     def _from_blocks(cls, blocks: Iterable[tuple]) -> PairCounts:
         """Add up blocks of (names, a, b, outcome, battles), all checked."""
         place: dict[str, int] = {}
-        cells = np.zeros((4, 0), dtype=np.int64)
+        cells, waiting = np.zeros((4, 0), dtype=np.int64), []
         for names, a, b, outcome, battles in blocks:
             for name in sorted(set(names)):
                 place.setdefault(name, len(place))
             code = np.array([place[name] for name in names], dtype=np.int64)
-            block = np.stack([code[a], code[b], outcome, battles])
-            cells = intake.add_up(np.hstack([cells, block]), len(place))
+            waiting.append(np.stack([code[a], code[b], outcome, battles]))
+            # As many as are added up already: every cell is sorted a few times only.
+            if sum(block.shape[1] for block in waiting) > max(cells.shape[1], 1 << 16):
+                cells = intake.add_up(np.hstack([cells, *waiting]), len(place))
+                waiting = []
         models = sorted(place)
-        if models != list(place):  # a later block brought names of its own
-            rank = np.empty(len(models), dtype=np.int64)
-            rank[[place[name] for name in models]] = np.arange(len(models))
-            cells = intake.add_up(np.stack([*rank[cells[:2]], *cells[2:]]), len(models))
+        rank = np.empty(len(models), dtype=np.int64)
+        rank[[place[name] for name in models]] = np.arange(len(models))
+        cells = np.hstack([cells, *waiting])
+        cells = intake.add_up(np.stack([*rank[cells[:2]], *cells[2:]]), len(models))
         a, b, outcome, battles = cells
         pair = a * len(models) + b
         starts = np.diff(pair, prepend=-1) > 0
@@ -336,6 +352,22 @@ class PairCounts:
         both = (code[self.a] >= 0) & (code[self.b] >= 0)
         counts = (self.wins_a[both], self.wins_b[both], self.ties[both])
         return PairCounts(tuple(kept), code[self.a[both]], code[self.b[both]], *counts)
+
+
+def _refuse_repeated(pair: np.ndarray, models: list[str]) -> None:
+    """Refuse a pair, given as a number, that stands in two rows."""
+    order = intake.in_order(pair, len(models) ** 2)
+    again = np.flatnonzero(np.diff(pair[order]) == 0) + 1
+    if not len(again):
+        return
+    row = int(order[again].min())
+    first = int(np.argmax(pair == pair[row]))
+    low, high = divmod(int(pair[row]), len(models))
+    raise InvalidBattlesError(
+        f"Rows {first} and {row} both count {models[low]!r} against {models[high]!r}. "
+        "If they hold different battles, pass repeated='sum'; if one repeats the "
+        "other, drop it."
+    )
 
 
 def groups(counts: PairCounts, *, ties: bool = True) -> list[tuple[str, ...]]:

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import (
+    Collection,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import suppress
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -103,16 +111,16 @@ def _missing(value: Any) -> bool:
 
 def name_fault(name: Any, column: str) -> str | None:
     """Say what is wrong with a name, if anything is."""
+    if isinstance(name, str) and name and name == name.strip():
+        return None
     if _missing(name):
         return f"has no name in {column}: give the model's name, or drop the row."
     if not isinstance(name, str):
         return f"has {name!r} in {column}, which is not text: give the model's name."
-    if name != name.strip() or not name:
-        return (
-            f"has the name {name!r} in {column}, empty or with spaces around it: "
-            "strip it, or it would count as another model."
-        )
-    return None
+    return (
+        f"has the name {name!r} in {column}, empty or with spaces around it: "
+        "strip it, or it would count as another model."
+    )
 
 
 def pair_fault(name_a: Any, name_b: Any) -> str | None:
@@ -183,6 +191,29 @@ def whole_numbers(column: nw.Series | np.ndarray, name: str) -> np.ndarray:
             "a whole number from 0 to 2**53. Correct it, or drop the row."
         )
     return number.astype(np.int64, copy=False)
+
+
+def numbered(column: nw.Series | list[Any]) -> tuple[np.ndarray, list[Any]]:
+    """Codes of a column of any kind (-1 where missing), and what they stand for."""
+    if isinstance(column, nw.Series):
+        text = column.dtype in (nw.String, nw.Categorical, nw.Enum)
+        if text or column.implementation.is_pandas_like():
+            with suppress(InvalidBattlesError):  # lists, which have no codes
+                return _codes(column, 0)
+        column = column.to_list()
+    place: dict[Any, int] = {}
+    values: list[Any] = []
+    codes = np.empty(len(column), dtype=np.int64)
+    for row, value in enumerate(column):
+        if _missing(value):
+            codes[row] = -1
+            continue
+        # What cannot be hashed is told apart by its text.
+        key = value if isinstance(value, str) else (type(value), repr(value))
+        codes[row] = place.setdefault(key, len(values))
+        if len(place) > len(values):
+            values.append(value)
+    return codes, values
 
 
 def _codes(column: nw.Series, offset: int) -> tuple[np.ndarray, list[Any]]:
@@ -323,25 +354,49 @@ def _count_cells(
     return cell, total[cell]
 
 
+def in_order(key: np.ndarray, size: int) -> np.ndarray:
+    """Order that sorts keys from 0 to below `size`, equal ones as they stand."""
+    n = len(key)
+    if size * n >= 2**63:
+        return np.argsort(key, kind="stable")
+    return np.sort(key * n + np.arange(n)) % n  # several times as quick
+
+
 def _tally(
     key: np.ndarray, size: int, weights: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Count (or sum `weights` of) each key below `size`; return those that occur."""
-    if size <= _DENSE:
+    if size <= max(_DENSE, 2 * len(key)):
         # Where a pointer has 32 bits, numpy refuses to count longer integers.
         total = np.bincount(key.astype(np.intp, copy=False), weights, size)
         found = np.flatnonzero(total)
         return found, total[found].astype(np.int64)
-    found, inverse = np.unique(key, return_inverse=True)
-    return found, np.bincount(inverse, weights).astype(np.int64)
+    if weights is None:
+        return np.unique(key, return_counts=True)
+    found, (total,) = summed(key, size, weights)
+    return found[total > 0], total[total > 0]
 
 
-def add_up(cells: np.ndarray, n: int) -> np.ndarray:
+def summed(
+    key: np.ndarray, size: int, *values: np.ndarray
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Sum counts over each key below `size`; return the keys, and a sum per count."""
+    order = in_order(key, size)
+    ranked = key[order]
+    start = np.flatnonzero(np.diff(ranked, prepend=-1))
+    # As floats, since integers would wrap round in silence past 2**63.
+    sums = [np.add.reduceat(v[order].astype(float), start) for v in values]
+    return ranked[start], [each.astype(np.int64) for each in sums]
+
+
+def add_up(cells: Sequence[np.ndarray] | np.ndarray, n: int) -> np.ndarray:
     """Sum cells (a, b, outcome, battles) with the pair in one order, ``a < b``."""
     a, b, outcome, battles = cells
-    swapped = a > b
-    outcome = np.where(swapped & (outcome < 2), 1 - outcome, outcome)
-    low, high = np.where(swapped, b, a), np.where(swapped, a, b)
-    found, total = _tally((low * n + high) * 3 + outcome, n * n * 3, battles)
+    key = np.minimum(a, b).astype(np.int64)
+    key *= n
+    key += np.maximum(a, b)
+    key *= 3
+    key += np.where((a > b) & (outcome < 2), 1 - outcome, outcome)
+    found, total = _tally(key, n * n * 3, battles)
     pair, outcome = np.divmod(found, 3)
     return np.stack([*np.divmod(pair, n), outcome, total])
