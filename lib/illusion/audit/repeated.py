@@ -13,16 +13,16 @@ from illusion.audit.names import written
 from illusion.audit.votes import MOST_CELLS, Voters
 from illusion.rating import intake
 
-Coded = Mapping[str, tuple[np.ndarray, Sequence[Any]]]
-"""Codes of columns of groups, and what they stand for."""
+# Codes of columns of groups, and what they stand for.
+_Coded = Mapping[str, tuple[np.ndarray, Sequence[Any]]]
 
 
-def places(groups: Coded, other: nw.DataFrame) -> np.ndarray:
+def places(groups: _Coded, other: nw.DataFrame) -> np.ndarray:
     """Find the group that says the same as each row of another table.
 
     Parameters
     ----------
-    groups : Coded
+    groups : dict
     other : narwhals.DataFrame
         With columns of the same names.
 
@@ -49,7 +49,7 @@ def _hashed(value: Any) -> Any:
 
 
 def voters(
-    frame: Frame, columns: Mapping[str, str], groups: Coded, known: np.ndarray
+    frame: Frame, columns: Mapping[str, str], groups: _Coded, known: np.ndarray
 ) -> Voters | None:
     """Count votes by voter.
 
@@ -59,7 +59,7 @@ def voters(
         With the column ``_voter``, if `columns` has the role.
     columns : mapping of str to str
         By role.
-    groups : Coded
+    groups : dict
     known : ndarray of int, shape (3, groups)
         Both models and the outcome of each group; -1 if it is not counted.
 
