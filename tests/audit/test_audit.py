@@ -61,6 +61,52 @@ def numbers(table, key, **options):
     return audit.run(table, **options)[key].numbers
 
 
+def football(least: int) -> pd.DataFrame:
+    """Matches of teams with at least so many of them."""
+    table = data.load("football")
+    number = pd.concat([table["home"], table["away"]]).value_counts()
+    kept = [table[side].map(number) >= least for side in ("home", "away")]
+    labels = {"home": "model_a", "away": "model_b", "draw": "tie"}
+    return table[kept[0] & kept[1]].assign(winner=table["outcome"].map(labels))
+
+
+PITCH = {"model_a": "home", "model_b": "away", "time": "date"}
+
+
+def test_who_only_tied_is_set_aside():
+    few = [("x", "ada", "tie"), ("x", "bob", "tie"), ("x", "y", "model_a")]
+    more = pd.DataFrame(few * 2, columns=["model_a", "model_b", "winner"])
+    more = pd.concat(
+        [more, pd.DataFrame([("y", "x", "model_a")], columns=more.columns)]
+    )
+    found = audit.run(pd.concat([votes(600)[more.columns], more]))
+    assert found["existence"].table["model"].tolist() == ["x", "y"]
+    assert "only tied" in found["existence"].sentences[0]
+    assert found["ranking"].numbers == audit.run(votes(600))["ranking"].numbers
+    none = audit.run(votes(30).assign(winner="tie"))
+    assert "No two models" in none["ranking"].sentences[0]
+
+
+def test_pairs_without_room_for_ties_have_a_coins_variance():
+    """Teams far apart, who tie less often than teams do on the whole."""
+    found = audit.run(football(60), **PITCH)["fit"]
+    assert found.numbers["lopsided"] > 0
+    assert found.numbers["misfit_p"] > 0.001
+    assert any("variance of a coin" in each for each in found.sentences)
+    even = numbers(votes(), "fit")
+    assert even["lopsided"] == 0
+
+
+@pytest.mark.parametrize("year", [1980, 2003, 2020])
+def test_a_thin_year_is_audited_to_its_end(year):
+    table = football(0)
+    found = audit.run(table[table["date"].dt.year == year], **PITCH)
+    assert len(found.sections) == 8
+    for section in found.sections:
+        assert section.sentences
+        assert all(pd.notna(n) for n in section.numbers.values())
+
+
 def test_the_votes_of_the_arena_give_what_the_chapters_say():
     table = data.load("battles_2024-08-14")
     found = audit.run(table)

@@ -260,8 +260,8 @@ def _read(
         raise InvalidBattlesError(
             f"No vote can be counted: {why or 'all counts are 0'}."
         )
-    used = np.bincount(a[good], minlength=len(everyone)) > 0
-    used |= np.bincount(b[good], minlength=len(everyone)) > 0
+    used = np.zeros(len(everyone), dtype=bool)
+    used[a[good]] = used[b[good]] = True
     models = tuple(everyone[k] for k in np.flatnonzero(used))
     distinct(models, [values for _, values in sides])
     place = np.where(used, np.cumsum(used) - 1, -1).astype(np.int32)

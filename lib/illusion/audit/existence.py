@@ -19,7 +19,10 @@ _FEW = 50
 
 
 def parts_of(counts: PairCounts) -> list[tuple[str, ...]]:
-    """Split the models into sets within which all scores exist (Ford 1957).
+    """Split the models into sets within which all scores and intervals exist.
+
+    Wins and losses, with ties as both, must lead from every model of a set to every
+    other (Ford 1957); and not by ties alone, which do not vary.
 
     Parameters
     ----------
@@ -28,8 +31,20 @@ def parts_of(counts: PairCounts) -> list[tuple[str, ...]]:
     Returns
     -------
     list of tuple of str
-        The largest first.
+        The first is that which can be rated: the largest, if it is not held together
+        by ties alone.
     """
+    first, *rest = _linked(counts)
+    inner = counts.only(first) if rest and len(first) > 1 else counts
+    if len(first) == 1 or len(decided := groups(inner, ties=False)) == 1:
+        return [first, *rest]
+    most, *others = map(tuple, decided)
+    deeper = parts_of(inner.only(most)) if len(most) > 1 else [most]
+    return [*deeper, *others, *rest]
+
+
+def _linked(counts: PairCounts) -> list[tuple[str, ...]]:
+    """Split the models by wins and losses both ways, the largest set first."""
     tied = counts.ties > 0
     lost, won = (counts.wins_b > 0) | tied, (counts.wins_a > 0) | tied
     start = np.concatenate([counts.a[lost], counts.b[won]])
@@ -69,9 +84,10 @@ def existence(votes: Votes, parts: Sequence[tuple[str, ...]]) -> Section:
             says.append(f"No: the models fall into {len(met):,} groups that never met.")
         says.append(
             f"One ranking holds {kept:,} of the {n:,} models. "
-            f"The other {n - kept:,} never met them, or never won, or never lost, "
-            "against them, so that their scores would be infinite; they are left out "
-            "of the sections on scores and stand in the table."
+            f"The other {n - kept:,} never met them, or never won, or never lost, or "
+            "only tied against them, so that their scores would be infinite or have no "
+            "interval; they are left out of the sections on scores and stand in the "
+            "table."
         )
     battles = counts.per_model(counts.battles, counts.battles).astype(int)
     least = int(np.argmin(battles))

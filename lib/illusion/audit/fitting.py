@@ -53,12 +53,14 @@ def fit(votes: Votes, counts: PairCounts, scores: Scores) -> Section:
             ties = misfit.tie_share(counts)
         except NoRankingError:  # no tie parameter: the variance of a coin is larger
             ties = np.zeros(len(counts.a))
+        ties, lopsided = _possible(ties, counts, full.score)
         off = misfit.measure(counts, full, ties=ties)
         numbers |= {
             "statistic": off.statistic,
             "freedom": off.freedom,
             "misfit_p": off.p_value,
             "misfit_points": off.tau,
+            "lopsided": lopsided,
         }
         bad = off.p_value < 0.01
         says.append(
@@ -71,6 +73,12 @@ def fit(votes: Votes, counts: PairCounts, scores: Scores) -> Section:
             + f" (X² = {off.statistic:,.0f} with {off.freedom:,} degrees of freedom, "
             f"p = {off.p_value:.2g})"
         )
+        if lopsided:
+            says.append(
+                f"In {some(lopsided, 'pair')} more ties are expected than the weaker "
+                "model's share leaves room for; the variance of a coin, which is "
+                "larger, stands for theirs."
+            )
         found += ["misfit"] * bool(bad)
         table = off.pairs.reindex(off.pairs["z"].abs().sort_values().index[::-1])
         table = table.head(20).reset_index(drop=True)
@@ -103,15 +111,15 @@ def fit(votes: Votes, counts: PairCounts, scores: Scores) -> Section:
         found += ["position"] * (p < 0.01)
     drift = _drift(votes, counts, full.score) if votes.first is not None else None
     if drift is not None:
-        statistic, freedom, p, change = drift
-        largest = int(np.argmax(np.abs(change)))
+        statistic, freedom, p, change, error = drift
+        surest = int(np.argmax(np.abs(change) / error))
         numbers |= {"drift": statistic, "drift_freedom": freedom, "drift_p": p}
-        numbers |= {"moved_most": counts.models[largest], "moved": change[largest]}
+        numbers |= {"moved_most": counts.models[surest], "moved": change[surest]}
         says.append(
             "Between the first and the second half of the votes, the models "
             + (
-                f"changed by more than chance, {counts.models[largest]} most, by about "
-                f"{change[largest]:+.0f} points"
+                f"changed by more than chance, most surely {counts.models[surest]}, by "
+                f"about {change[surest]:+.0f} points"
                 if p < 0.01
                 else "changed by no more than chance would make them"
             )
@@ -119,6 +127,19 @@ def fit(votes: Votes, counts: PairCounts, scores: Scores) -> Section:
         )
         found += ["drift"] * (p < 0.01)
     return answer("fit", says, found, numbers, table)
+
+
+def _possible(
+    ties: np.ndarray, counts: PairCounts, score: np.ndarray
+) -> tuple[np.ndarray, int]:
+    """Return the probabilities of ties, none where there is no room, and how often.
+
+    A share of p, with a tie as half a win, has room for ties of twice the smaller of p
+    and 1 − p.
+    """
+    p = expit((score[counts.a] - score[counts.b]) / ELO)
+    lopsided = ties > 2 * np.minimum(p, 1 - p)
+    return np.where(lopsided, 0.0, ties), int(lopsided.sum())
 
 
 def _busiest(counts: PairCounts, scores: Scores) -> tuple[PairCounts, Ratings | None]:
@@ -205,11 +226,11 @@ def _position(
 
 def _drift(
     votes: Votes, counts: PairCounts, score: np.ndarray
-) -> tuple[float, int, float, np.ndarray] | None:
+) -> tuple[float, int, float, np.ndarray, np.ndarray] | None:
     """Test whether the models' scores changed between two halves of the period.
 
     Rao's score test (1948) of scores of their own in the second half, with the
-    variance that the votes show. The changes are its first step.
+    variance that the votes show. The changes, with their errors, are its first step.
     """
     a, b, points, number, month = _cells(votes, counts)
     months = np.unique(month)
@@ -229,4 +250,5 @@ def _drift(
     dispersion = (number * (points - p) ** 2).sum() / weight.sum()
     statistic = float(slope @ inverse @ slope) / dispersion
     p_value = float(chdtrc(max(freedom, 1), statistic))
-    return statistic, freedom, p_value, inverse @ slope * ELO
+    error = np.sqrt(np.maximum(np.diag(inverse) * dispersion, 1e-300)) * ELO
+    return statistic, freedom, p_value, inverse @ slope * ELO, error

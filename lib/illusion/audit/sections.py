@@ -140,7 +140,7 @@ def run(
     counts, scores, refusal = votes.counts, None, ""
     try:
         if not cells.any():
-            raise NoRankingError("No two models have both beaten, or tied, each other.")
+            raise NoRankingError("No two models are linked by wins both ways.")
         counts = votes.within(cells) if len(parts) > 1 else counts
         scores = scores_of(counts, rng)
     except (NoRankingError, NotConvergedError) as error:

@@ -129,7 +129,8 @@ class Votes:
         by = np.stack(sums)
         met = by.any(axis=0)
         a, b = np.divmod(pair[met], n)
-        used = np.bincount(a, minlength=n) + np.bincount(b, minlength=n) > 0
+        used = np.zeros(n, dtype=bool)
+        used[a] = used[b] = True
         place = np.cumsum(used) - 1
         names = tuple(self.models[k] for k in np.flatnonzero(used))
         return PairCounts(names, place[a], place[b], *by[:, met])
