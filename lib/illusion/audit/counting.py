@@ -23,6 +23,7 @@ from illusion.audit.engine import (
     first_rows,
     grouped,
     in_a_sentence,
+    numbers_of,
     weighted,
 )
 from illusion.audit.names import NO_NAME, distinct, fault_of, owners, written
@@ -186,7 +187,9 @@ def _of_counts(
     found = collected(frame.select(**exprs, **chosen))
     votes = np.zeros((len(found), 3), dtype=np.int64)
     for place, kind in enumerate(kinds):
-        votes[:, min(place, 2)] += intake.whole_numbers(_number(found, kind), of[kind])
+        votes[:, min(place, 2)] += intake.whole_numbers(
+            numbers_of(found, kind), of[kind]
+        )
     time = column_of(found, "_time") if "_time" in exprs else None
     return Groups(
         {key: intake.numbered(found[key]) for key in keys},
@@ -196,15 +199,6 @@ def _of_counts(
         high=time,
         first=np.arange(len(found)),
     )
-
-
-def _number(table: nw.DataFrame, name: str) -> nw.Series | np.ndarray:
-    """Return a column of counts, read as numbers if it is text, as from a CSV file."""
-    if table[name].dtype.is_numeric():
-        return table[name]
-    text = pd.Series(table[name].to_list(), dtype=object)
-    number = pd.to_numeric(text, errors="coerce")
-    return number.where(number.notna(), text).to_numpy()
 
 
 def _read(

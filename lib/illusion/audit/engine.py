@@ -82,6 +82,26 @@ def column_of(frame: nw.DataFrame, name: str) -> pd.Series:
     return pd.Series(column.to_list(), dtype=object)
 
 
+def numbers_of(table: nw.DataFrame, name: str) -> nw.Series | np.ndarray:
+    """Return a column of counts, read as numbers if it is text, as from a CSV file.
+
+    Parameters
+    ----------
+    table : narwhals.DataFrame
+    name : str
+
+    Returns
+    -------
+    narwhals.Series or ndarray
+        With what is no number as it is.
+    """
+    if table[name].dtype.is_numeric():
+        return table[name]
+    text = pd.Series(table[name].to_list(), dtype=object)
+    number = pd.to_numeric(text, errors="coerce")
+    return number.where(number.notna(), text).to_numpy()
+
+
 def grouped(
     frame: Frame, keys: Sequence[str], *, times: bool = False, weight: bool = False
 ) -> nw.DataFrame:

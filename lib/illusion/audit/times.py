@@ -16,7 +16,15 @@ _DAY = 86_400
 
 
 class Times:
-    """A column of times, of any of the types that tables have."""
+    """A column of times, of any of the types that tables have.
+
+    Parameters
+    ----------
+    frame : Frame
+    name : str
+        Of the column.
+    dtype : narwhals.dtypes.DType
+    """
 
     def __init__(
         self, frame: nw.DataFrame | nw.LazyFrame, name: str, dtype: nw.dtypes.DType
