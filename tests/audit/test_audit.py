@@ -87,6 +87,17 @@ def test_who_only_tied_is_set_aside():
     assert "No two models" in none["ranking"].sentences[0]
 
 
+def test_a_board_on_which_all_are_level_is_described():
+    pairs = [pair for pair in combinations(NAMES, 2) for _ in range(2)]
+    level = pd.DataFrame(pairs, columns=["model_a", "model_b"])
+    found = audit.run(level.assign(winner=["model_a", "model_b"] * 10))
+    assert found["fit"].numbers["misfit_points"] == 0
+    assert found["existence"].numbers["kept"] == 5
+    tied = audit.run(level.assign(winner="tie"))["existence"]
+    assert tied.sentences[0].startswith("No: no two models")
+    assert not any("One ranking holds" in each for each in tied.sentences)
+
+
 def test_pairs_without_room_for_ties_have_a_coins_variance():
     """Teams far apart, who tie less often than teams do on the whole."""
     found = audit.run(football(100), **PITCH)["fit"]

@@ -82,6 +82,12 @@ def existence(votes: Votes, parts: Sequence[tuple[str, ...]]) -> Section:
         found.append("no-single-ranking")
         if len(met) > 1:
             says.append(f"No: the models fall into {len(met):,} groups that never met.")
+    if kept == 1:
+        says.append(
+            "No: no two models are linked by wins both ways, so that there is nothing "
+            "to rank."
+        )
+    elif kept < n:
         says.append(
             f"One ranking holds {kept:,} of the {n:,} models. "
             f"The other {n - kept:,} never met them, or never won, or never lost, or "

@@ -346,12 +346,13 @@ class PairCounts:
             raise InvalidBattlesError(
                 f"{listed(unknown)}: no such model here. `.models` lists the names."
             )
-        kept = [name for name in self.models if name in set(models)]
-        code = np.full(len(self.models), -1)
-        code[[self.models.index(name) for name in kept]] = np.arange(len(kept))
+        wanted = set(models)
+        kept = np.array([name in wanted for name in self.models])
+        code = np.where(kept, np.cumsum(kept) - 1, -1)
+        names = tuple(name for name in self.models if name in wanted)
         both = (code[self.a] >= 0) & (code[self.b] >= 0)
         counts = (self.wins_a[both], self.wins_b[both], self.ties[both])
-        return PairCounts(tuple(kept), code[self.a[both]], code[self.b[both]], *counts)
+        return PairCounts(names, code[self.a[both]], code[self.b[both]], *counts)
 
 
 def _refuse_repeated(pair: np.ndarray, models: list[str]) -> None:

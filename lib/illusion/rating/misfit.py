@@ -45,7 +45,8 @@ class Misfit:
         Standard deviation of the pairs' misfit beyond sampling, Elo points.
     cyclic : float
         Part of the weighted variation of leads that no scores can give: of a ranking
-        nothing, of rock, paper and scissors all. A share.
+        nothing, of rock, paper and scissors all. A share; NaN, as are the two below,
+        if all are level.
     by_chance : float
         The part that chance in the votes alone would make cyclic.
     beyond_chance : float
@@ -164,6 +165,7 @@ def measure(
     scores = np.linalg.lstsq(design, flow / error, rcond=None)[0]
     gap = flow - _design(counts) @ scores
     statistic, total = float(((gap / error) ** 2).sum()), ((flow / error) ** 2).sum()
+    total = total if total > 0 else np.nan  # all are level
     weight = 1 / error**2
     taken = np.linalg.pinv(design.T @ design) @ (design.T * weight) @ design
     tau2 = (statistic - freedom) / (weight.sum() - np.trace(taken))
