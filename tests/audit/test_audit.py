@@ -73,6 +73,17 @@ def football(least: int) -> pd.DataFrame:
 PITCH = {"model_a": "home", "model_b": "away", "winner": "winner", "time": "date"}
 
 
+def test_some_sections_are_those_of_the_whole():
+    whole, some = audit.run(votes()), audit.run(votes(), only=["read", "shares"])
+    assert [section.key for section in some.sections] == ["read", "shares"]
+    assert some.scores is None
+    assert some["shares"].numbers == whole["shares"].numbers
+    rated = audit.run(votes(), only=["fit"])
+    assert rated["fit"].numbers == whole["fit"].numbers
+    with pytest.raises(InvalidBattlesError, match="no section 'fits'"):
+        audit.run(votes(), only=["fits"])
+
+
 def test_who_only_tied_is_set_aside():
     few = [("x", "ada", "tie"), ("x", "bob", "tie"), ("x", "y", "model_a")]
     more = pd.DataFrame(few * 2, columns=["model_a", "model_b", "winner"])

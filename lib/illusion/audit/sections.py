@@ -6,7 +6,7 @@ and says which findings a pipeline may want to fail on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,9 @@ from illusion.rating.battles import NoRankingError, PairCounts
 from illusion.rating.intake import InvalidBattlesError, listed
 from illusion.rating.likelihood import NotConvergedError
 
+# What needs no scores.
+_UNRATED = frozenset({"read", "existence", "shares"})
+
 
 @dataclass(frozen=True, eq=False)
 class Audit:
@@ -39,7 +42,7 @@ class Audit:
     counts : PairCounts
         Of the largest set of models that one ranking holds.
     scores : Scores or None
-        None where no ranking exists.
+        None where no ranking exists, or no section that was wanted needs it.
     sections : tuple of Section
     """
 
@@ -89,6 +92,7 @@ def run(
     since: str | None = None,
     every: str | None = None,
     scheme: str | None = None,
+    only: Collection[str] = (),
     rng: np.random.Generator | None = None,
     note: Callable[[str], None] = lambda step: None,
     **columns: str | None,
@@ -106,6 +110,8 @@ def run(
         Show the board of each such period too.
     scheme : str, optional
         How the outcome is written.
+    only : collection of str
+        Keys of the sections that are wanted; all unless given.
     rng : numpy.random.Generator, optional
         For the simultaneous rank sets; one of a fixed seed unless given.
     note : callable
@@ -123,6 +129,10 @@ def run(
         A table that cannot be read, or in two ways; or no vote that can be counted.
     """
     rng = np.random.default_rng(1) if rng is None else rng
+    if unknown := sorted(set(only) - set(TITLES)):
+        raise InvalidBattlesError(
+            f"There is no section {listed(unknown)}: there are {listed(TITLES)}."
+        )
     if every is not None and every not in PERIODS:
         raise InvalidBattlesError(
             f"every={every!r} is not known: use {listed(PERIODS)}."
@@ -138,11 +148,13 @@ def run(
     core = np.isin(votes.models, [*parts[0]])
     cells = core[votes.a] & core[votes.b]
     counts, scores, refusal = votes.counts, None, ""
+    wanted = [key for key in TITLES if not only or key in only]
     try:
         if not cells.any():
             raise NoRankingError("No two models are linked by wins both ways.")
         counts = votes.within(cells) if len(parts) > 1 else counts
-        scores = scores_of(counts, rng)
+        if not _UNRATED.issuperset(wanted):
+            scores = scores_of(counts, rng)
     except (NoRankingError, NotConvergedError) as error:
         refusal = str(error)
     why = f"There is nothing to say here, as no ranking exists. {refusal}"
@@ -161,8 +173,8 @@ def run(
             "selection": lambda: luck(rated),
         }
     sections = []
-    for key, (title, _) in TITLES.items():
-        note(title)
+    for key in wanted:
+        note(TITLES[key][0])
         said = refusal if key == "ranking" else why
         sections.append(asked[key]() if key in asked else answer(key, [said]))
     return Audit(votes, counts, scores, tuple(sections))
